@@ -1,0 +1,14 @@
+/** What happened, as values: the core publishes, src/daemon/observe turns them into log lines, and the API into progress. */
+export type Event =
+  | {type: 'fill-started'; image: string; generation: string; size: number}
+  | {type: 'fill-progress'; image: string; received: number; size: number}
+  | {type: 'fill-published'; image: string; generation: string; size: number; written: number; ms: number}
+  | {type: 'fill-failed'; image: string; generation: string; error: Error}
+  | {type: 'fill-waiting'; image: string; holder: string}
+  | {type: 'copy-removed'; name: string; why: string}
+  | {type: 'copy-kept'; name: string; error: Error}
+  | {type: 'entry-dropped'; image: string; why: string}
+  | {type: 'disk-repaired'; pool: string; name: string; why: string}
+  | {type: 'lease-lost'; name: string};
+
+export type Emit = (event: Event) => void;

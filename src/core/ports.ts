@@ -1,0 +1,141 @@
+/**
+ * What the core needs from the world, as small interfaces. src/rbd, src/glance and the fakes under test/ implement them;
+ * test/suites/ holds the contract each implementation passes.
+ *
+ * Every method takes an AbortSignal, settles within the deadline of its connection, and fails with a CellarError. librbd
+ * cannot be interrupted, so an abort is looked at between calls: a method that has begun ends, by itself or by its deadline,
+ * before its promise settles. Nothing goes on in the background after that.
+ */
+import type {Entry} from './entry.ts';
+import type {ImageLocation, ImageRecord, Requester} from './image.ts';
+
+/** A snapshot that disks are cloned from. */
+export type SnapshotSpec = {pool: string; image: string; snapshot: string};
+
+/** An instance disk: an RBD image by pool and name. */
+export type DiskSpec = {pool: string; name: string};
+
+export type Download = {
+  /** Content-Length, when the server sent one. */
+  length: number | undefined;
+  body: AsyncIterable<Uint8Array>;
+};
+
+/** Glance, as one agent sees it. */
+export interface Images {
+  /** GET /v2/images/{id} with the requester's rights. 404 is `not-found`, 401 `unauthorized`, 403 `forbidden`. */
+  get(id: string, requester: Requester, signal: AbortSignal): Promise<ImageRecord>;
+  /**
+   * The image's locations in Glance's order: the service-role call where this Glance has it and lets us, else those of the
+   * record (which end in its direct_url). Never fails for want of rights: then there are none to see.
+   */
+  locations(record: ImageRecord, signal: AbortSignal): Promise<ImageLocation[]>;
+  /** GET /v2/images/{id}/file. Anything but 200 fails; 204 (no data) is `corrupt`. Leaving the loop early ends the transfer. */
+  download(record: ImageRecord, requester: Requester, signal: AbortSignal): Promise<Download>;
+}
+
+/** Can this snapshot be cloned by us? "No" is a value with a reason. `size` is the snapshot's, in bytes. */
+export type ParentState = {clonable: true; size: number} | {clonable: false; why: string};
+
+/**
+ * What stands under a disk's name.
+ * - absent: nothing
+ * - torn: the pool's directory or an rbd_id object names it but it does not open (a clone or a removal that died)
+ * - image: it opens. `registered`: its parent lists it as a child (false: the parent could be removed under it; true when
+ *   there is no parent). `empty`: it holds no data and no snapshot of its own.
+ */
+export type DiskState =
+  | {kind: 'absent'}
+  | {kind: 'torn'; why: string}
+  | {kind: 'image'; size: number; parent: SnapshotSpec | undefined; registered: boolean; empty: boolean};
+
+/** Instance disks and the snapshots they are cloned from, in the cell's cluster. */
+export interface Disks {
+  /** The fsid of the connected cluster. */
+  readonly fsid: string;
+  /** Opens the snapshot read-only. A missing pool, image or snapshot, a foreign pool and an unprotected snapshot that needs protection are reasons. */
+  parentState(parent: SnapshotSpec, signal: AbortSignal): Promise<ParentState>;
+  state(disk: DiskSpec, signal: AbortSignal): Promise<DiskState>;
+  /** Clones; `exists` when the name is taken, in whatever state. `not-found` when the parent is gone. */
+  clone(parent: SnapshotSpec, disk: DiskSpec, signal: AbortSignal): Promise<'cloned' | 'exists'>;
+  /** Grows to `size` bytes; a disk that is as large or larger is left alone. */
+  grow(disk: DiskSpec, size: number, signal: AbortSignal): Promise<void>;
+  /** Removes it, torn or whole; absent is fine. In use (a watcher, a snapshot) is `conflict`; a dead client's watch is waited out. */
+  remove(disk: DiskSpec, signal: AbortSignal): Promise<void>;
+}
+
+/** The one image being filled. Invisible to readers until the index names it. */
+export interface CopyWriter {
+  /** Bytes of one RADOS object: writes that do not cross its multiples are cheapest. */
+  readonly objectSize: number;
+  /** The buffer is borrowed until the promise settles. Several may be in flight. */
+  write(offset: number, data: Uint8Array): Promise<void>;
+  /** Flushes, makes and protects the snapshot, closes. After it the copy can be cloned, and never changes. */
+  seal(signal: AbortSignal): Promise<SnapshotSpec>;
+  /** Waits for writes in flight and closes without sealing; idempotent. The image stays: `Copies.remove` takes it away. */
+  abandon(): Promise<void>;
+}
+
+/** Cached copies: RBD images `<image id>.<generation>` in the cell's cache pool, on a connection of their own. */
+export interface Copies {
+  readonly pool: string;
+  /** Makes the empty image. A pool without room is `no-space`. */
+  create(name: string, size: number, signal: AbortSignal): Promise<CopyWriter>;
+  /** Names of all images of the pool, those that do not open included. */
+  list(signal: AbortSignal): Promise<string[]>;
+  /** Takes the copy away, sealed or not, torn or whole; absent is fine. With clones it is `conflict` and stays whole. */
+  remove(name: string, signal: AbortSignal): Promise<void>;
+}
+
+/** The cell's record of its cached copies: one omap object, every change one compare-and-set on it. */
+export interface Index {
+  get(imageId: string, signal: AbortSignal): Promise<Entry | undefined>;
+  list(signal: AbortSignal): Promise<Entry[]>;
+  /** Says that `generation` is the only one of this image that may be published from now on. Held under the fill's lease. */
+  claim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
+  /** The commit. One op: the claim is still `entry.generation`, the entry is still `replaces` (or absent): set the entry, drop the claim. false when either moved on. */
+  publish(entry: Entry, replaces: Entry | undefined, signal: AbortSignal): Promise<boolean>;
+  /** Drops a claim of ours that came to nothing; somebody else's stays. */
+  unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
+  /** Takes the entry out if it is still exactly this one. */
+  remove(entry: Entry, signal: AbortSignal): Promise<boolean>;
+}
+
+export type Lease = {
+  /** Aborts when the lease could not be renewed in time: stop writing. */
+  readonly lost: AbortSignal;
+  /** Gives it back; idempotent, and never fails: an unreleased lease ends by its duration. */
+  release(): Promise<void>;
+};
+
+/** Leases by name, on the OSD's clock. A lease elects, it does not fence: what is published is guarded by the index's claim. */
+export interface Leases {
+  /** undefined when somebody else holds it. Renewed in the background until released or lost. */
+  acquire(name: string, signal: AbortSignal): Promise<Lease | undefined>;
+  /** Who holds it, in their own words; undefined when free. */
+  holder(name: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+/** A disk being made: written before the clone, cleared after it was verified. Proof that what stands there may be torn. */
+export type Intent = {
+  schema: 1;
+  host: string;
+  /** One run of one agent: a new one at every start. */
+  run: string;
+  /** ISO time, of the host that wrote it. */
+  since: string;
+  image: string;
+  parent: SnapshotSpec;
+};
+
+export interface Intents {
+  get(disk: DiskSpec, signal: AbortSignal): Promise<Intent | undefined>;
+  /** Compare-and-set from `expected` (undefined: none). false when it is another one by now. */
+  put(disk: DiskSpec, intent: Intent, expected: Intent | undefined, signal: AbortSignal): Promise<boolean>;
+  /** Clears it if it is still this one. */
+  clear(disk: DiskSpec, intent: Intent, signal: AbortSignal): Promise<boolean>;
+  list(signal: AbortSignal): Promise<{disk: DiskSpec; intent: Intent}[]>;
+}
+
+/** The cell's cluster: everything above over one configuration. */
+export type Cell = {disks: Disks; copies: Copies; index: Index; leases: Leases; intents: Intents};

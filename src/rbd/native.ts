@@ -1,0 +1,159 @@
+/**
+ * The addon's surface, typed. One class per handle, one method per C call; names are librbd's and librados' own.
+ * Everything that talks to the cluster returns a promise that settles after at most the deadlines given to `connect`;
+ * every failure is an `RbdError`. Sizes and offsets are bytes (numbers: librbd's u64 up to 2^53-1, else ERANGE from us).
+ */
+
+/** Options for `Cluster.connect`. Deadlines are ms and become client_mount_timeout, rados_osd_op_timeout and rados_mon_op_timeout. */
+export type ConnectOptions = {
+  /** The cephx user without `client.` */
+  user: string;
+  /** Path of ceph.conf; read before `options` are applied. */
+  conf: string;
+  clientMountTimeoutMs: number;
+  osdOpTimeoutMs: number;
+  monOpTimeoutMs: number;
+  /** Any further ceph options, e.g. {keyring: '/…', rbd_cache: 'false'}; they win over the file. */
+  options?: Record<string, string>;
+};
+
+export type CreateOptions = {
+  size: number;
+  /** log2 of the object size; 22 = 4 MiB. Default: the cluster's rbd_default_order. */
+  order?: number;
+  /** Feature bits (RBD_FEATURE_*). Default: the cluster's rbd_default_features. */
+  features?: number;
+};
+
+export type CloneOptions = {
+  features?: number;
+  order?: number;
+  /** 1 needs a protected snapshot, 2 does not; default: librbd's `auto`. */
+  cloneFormat?: 1 | 2;
+};
+
+export type OpenOptions = {
+  /** Opens this snapshot; implies read-only. */
+  snapshot?: string;
+  readOnly?: boolean;
+};
+
+export type ImageSpec = {pool: string; namespace: string; image: string; imageId: string};
+export type ParentSpec = ImageSpec & {snapshot: string; trash: boolean};
+export type ChildSpec = ImageSpec & {trash: boolean};
+export type Snapshot = {id: number; name: string; size: number};
+export type ImageInfo = {size: number; objectSize: number; order: number; features: number; id: string};
+export type Locker = {client: string; cookie: string; address: string};
+export type LockInfo = {lockers: Locker[]; exclusive: boolean; tag: string};
+
+export interface NativeCluster {
+  /** rados_cluster_fsid(rados_t, char *buf, size_t len); read once at connect. */
+  readonly fsid: string;
+  /** rados_get_instance_id: the global id that names this connection as a locker and a watcher ("client.<id>"). */
+  readonly instanceId: string;
+  /** rados_ioctx_create + rados_set_pool_full_try + rados_ioctx_set_namespace. ENOENT for an unknown pool. */
+  openPool(name: string, namespace?: string): Promise<NativePool>;
+  /** rados_mon_command; `command` is the JSON text of one command. */
+  monCommand(command: string, input?: Uint8Array): Promise<{output: Buffer; status: string}>;
+  /** rados_pool_list */
+  listPools(): Promise<string[]>;
+  /** Closes every pool and image opened through it, waits for their work, then rados_shutdown off the main thread. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface NativePool {
+  readonly name: string;
+  /** rados_ioctx_get_id */
+  readonly id: number;
+  /** rbd_create4 */
+  createImage(name: string, options: CreateOptions): Promise<void>;
+  /** rbd_aio_open / rbd_aio_open_read_only; with `snapshot` opened at it. */
+  openImage(name: string, options?: OpenOptions): Promise<NativeImage>;
+  /** rbd_remove */
+  removeImage(name: string): Promise<void>;
+  /** rbd_list2: names and ids from rbd_directory, which may list an image that does not open (a torn clone). */
+  listImages(): Promise<{name: string; id: string}[]>;
+  /** rbd_clone3 from this pool's `image`@`snapshot` into `destination`. */
+  clone(image: string, snapshot: string, destination: NativePool, name: string, options?: CloneOptions): Promise<void>;
+  /** rados_read_op_omap_get_vals_by_keys2; keys that are not there are not in the map. A missing object is an empty map. */
+  omapGet(object: string, keys: string[]): Promise<Map<string, Buffer>>;
+  /** rados_read_op_omap_get_vals2, one page: keys after `after` in order, with `more` when there are others. A missing object is empty. */
+  omapList(object: string, options?: {after?: string; prefix?: string; max?: number}): Promise<{entries: Map<string, Buffer>; more: boolean}>;
+  /**
+   * One rados_write_op: create (idempotent), omap_cmp EQ for each `expect` (undefined: must be absent), then omap_set and
+   * omap_rm_keys. Resolves true when applied, false on ECANCELED (somebody was faster). `set` values must not be empty:
+   * the OSD's omap_cmp takes a missing key for an empty value.
+   */
+  omapCompareAndSet(object: string, change: {expect?: Record<string, Uint8Array | undefined>; set?: Record<string, Uint8Array>; remove?: string[]}): Promise<boolean>;
+  /** rados_write_op_create(LIBRADOS_CREATE_EXCLUSIVE) with omap_set in the same op: false on EEXIST. */
+  createExclusive(object: string, omap?: Record<string, Uint8Array>): Promise<boolean>;
+  /** rados_stat2: undefined when there is no such object. */
+  statObject(object: string): Promise<{size: number; mtimeMs: number} | undefined>;
+  /** rados_remove; false when there was none. */
+  removeObject(object: string): Promise<boolean>;
+  /** rados_nobjects_list_*: object ids with the prefix, for sweeps of small pools. */
+  listObjects(prefix: string): Promise<string[]>;
+  /**
+   * rados_lock_exclusive. false when somebody else holds it (EBUSY). `renew`: 'may' also renews our own, 'must' only renews
+   * (false when it is not ours any more, ENOENT). The lease is on the OSD's clock.
+   */
+  lockExclusive(object: string, lock: {name: string; cookie: string; description: string; durationMs: number; renew?: 'may' | 'must'}): Promise<boolean>;
+  /** rados_unlock: false when it was not ours (ENOENT). */
+  unlock(object: string, name: string, cookie: string): Promise<boolean>;
+  /** rados_list_lockers; no lockers when free or expired. */
+  listLockers(object: string, name: string): Promise<LockInfo>;
+  /** rados_break_lock: false when that locker did not hold it. */
+  breakLock(object: string, name: string, client: string, cookie: string): Promise<boolean>;
+  /** Closes every image opened through it, waits for work in flight, rados_ioctx_destroy. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface NativeImage {
+  readonly name: string;
+  /** rbd_stat + rbd_get_features + rbd_get_id, fresh. */
+  info(): Promise<ImageInfo>;
+  /** rbd_aio_read into `buffer` (fs.read style); resolves the bytes read, fewer at the end. The buffer is borrowed until it settles. */
+  read(offset: number, buffer: Uint8Array): Promise<number>;
+  /** rbd_aio_write. The buffer is borrowed, not copied: do not change it until the promise settles. */
+  write(offset: number, buffer: Uint8Array): Promise<void>;
+  /** rbd_aio_write_zeroes */
+  writeZeroes(offset: number, length: number): Promise<void>;
+  /** rbd_aio_discard */
+  discard(offset: number, length: number): Promise<void>;
+  /** rbd_aio_flush */
+  flush(): Promise<void>;
+  /** rbd_resize2(allow_shrink = false by default: EINVAL on shrinking, before librbd is called). */
+  resize(size: number, options?: {allowShrink?: boolean}): Promise<void>;
+  /** rbd_snap_create */
+  createSnapshot(name: string): Promise<void>;
+  /** rbd_snap_protect */
+  protectSnapshot(name: string): Promise<void>;
+  /** rbd_snap_unprotect */
+  unprotectSnapshot(name: string): Promise<void>;
+  /** rbd_snap_is_protected */
+  isSnapshotProtected(name: string): Promise<boolean>;
+  /** rbd_snap_remove2 */
+  removeSnapshot(name: string): Promise<void>;
+  /** rbd_snap_list (user snapshots only) */
+  listSnapshots(): Promise<Snapshot[]>;
+  /** rbd_get_parent; undefined when it has none (ENOENT). */
+  parent(): Promise<ParentSpec | undefined>;
+  /** rbd_list_children3 of the snapshot this image was opened at, or of all snapshots of the head. */
+  children(): Promise<ChildSpec[]>;
+  /** rbd_diff_iterate2(from start, own data only, whole objects), stopped at the first extent: does the image hold any data of its own? */
+  hasOwnData(): Promise<boolean>;
+  /** rbd_flatten */
+  flatten(): Promise<void>;
+  /** rbd_metadata_list keys and values: clones inherit them, so a cached copy must have none. */
+  metadata(): Promise<Record<string, string>>;
+  /** Refuses new calls (EBADF), waits for those in flight, rbd_aio_close. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface NativeBinding {
+  connect(options: ConnectOptions): Promise<NativeCluster>;
+  /** rbd_version and rados_version of the library in use. */
+  versions(): {librbd: string; librados: string};
+  /** Work queued and running on the addon's threads, and data-plane operations in flight: for metrics. */
+  counters(): {queued: number; running: number; inFlight: number};
+}
