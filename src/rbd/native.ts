@@ -39,7 +39,9 @@ export type OpenOptions = {
 };
 
 export type ImageSpec = {pool: string; namespace: string; image: string; imageId: string};
-export type ParentSpec = ImageSpec & {snapshot: string; trash: boolean};
+export type ParentSpec = ImageSpec & {snapshot: string; snapshotId: number; trash: boolean};
+/** One watch on an image's header: `address` as the OSD sees it ("127.0.0.1:0/1234567"), `client` its global id. */
+export type Watcher = {address: string; client: number; cookie: number};
 export type ChildSpec = ImageSpec & {trash: boolean};
 export type Snapshot = {id: number; name: string; size: number};
 export type ImageInfo = {size: number; objectSize: number; order: number; features: number; id: string};
@@ -55,6 +57,8 @@ export interface NativeCluster {
   openPool(name: string, namespace?: string): Promise<NativePool>;
   /** rados_mon_command; `command` is the JSON text of one command. */
   monCommand(command: string, input?: Uint8Array): Promise<{output: Buffer; status: string}>;
+  /** rados_getaddrs: this connection's own addresses ("v1:127.0.0.1:0/123 ..." or one plain address), to tell our watches from others'. */
+  readonly addresses: string[];
   /** rados_pool_list */
   listPools(): Promise<string[]>;
   /** Closes every pool and image opened through it, waits for their work, then rados_shutdown off the main thread. Idempotent. */
@@ -104,6 +108,13 @@ export interface NativePool {
   listLockers(object: string, name: string): Promise<LockInfo>;
   /** rados_break_lock: false when that locker did not hold it. */
   breakLock(object: string, name: string, client: string, cookie: string): Promise<boolean>;
+  /**
+   * One rados_write_op: cls `lock.assert_locked` (exclusive, this cookie of this connection) and rados_write_op_remove: takes the
+   * object away with its lock, only while we hold it. false when we do not (ENOENT, EBUSY), and nothing was removed.
+   */
+  removeLocked(object: string, lockName: string, cookie: string): Promise<boolean>;
+  /** rados_exec: calls a read method of an object class, e.g. rbd's `get_children`. The answer's bytes as they are (64 KiB grown to what is needed). */
+  exec(object: string, objectClass: string, method: string, input: Uint8Array): Promise<Buffer>;
   /** Closes every image opened through it, waits for work in flight, rados_ioctx_destroy. Idempotent. */
   close(): Promise<void>;
 }
@@ -142,6 +153,8 @@ export interface NativeImage {
   children(): Promise<ChildSpec[]>;
   /** rbd_diff_iterate2(from start, own data only, whole objects), stopped at the first extent: does the image hold any data of its own? */
   hasOwnData(): Promise<boolean>;
+  /** rbd_watchers_list: who has the image open for writing; our own watch is in it when we have. */
+  watchers(): Promise<Watcher[]>;
   /** rbd_flatten */
   flatten(): Promise<void>;
   /** rbd_metadata_list keys and values: clones inherit them, so a cached copy must have none. */
