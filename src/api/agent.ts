@@ -1,0 +1,59 @@
+import type {Entry} from '../core/entry.ts';
+import type {DiskSpec, Intent, SnapshotSpec} from '../core/ports.ts';
+import type {DiskRequest, DiskResult, Progress, RunOptions} from '../core/request.ts';
+
+/**
+ * What the HTTP API serves. Its arguments are valid when they arrive: names, ids and sizes were checked at the border.
+ * Every method fails with a CellarError, and ends soon after its signal aborts; what it threw then is not looked at closely,
+ * the answer is the signal's reason.
+ */
+export interface Agent {
+  /** Answers when the disk is whole. Calling it again for the same disk and image is an `exists`. */
+  createDisk(request: DiskRequest, options: RunOptions): Promise<DiskResult>;
+  /** `not-found` when nothing stands under the name and nobody is making it. */
+  showDisk(disk: DiskSpec, signal: AbortSignal): Promise<DiskView>;
+  /** Idempotent: an absent disk is `deleted: false`. */
+  deleteDisk(disk: DiskSpec, signal: AbortSignal): Promise<Deletion>;
+  /** The cell's cached copies. */
+  listImages(signal: AbortSignal): Promise<Entry[]>;
+  /** `not-found` when the cell has no copy of it. The id is in lower case. */
+  showImage(id: string, signal: AbortSignal): Promise<Entry>;
+  /** Never waits for a dead Ceph or Glance: what is not known is said to be unknown. */
+  status(signal: AbortSignal): Promise<Status>;
+}
+
+export type Deletion = {deleted: boolean};
+
+/** A disk as it stands in the cluster, and who is working on it. */
+export type DiskView = DiskSpec & {
+  /** whole: it opens and its parent lists it. torn: a clone or a removal died. being-made: an agent's intent is open. */
+  state: 'whole' | 'torn' | 'being-made';
+  /** Bytes; null while it does not open. */
+  size: number | null;
+  parent: SnapshotSpec | null;
+  registered: boolean;
+  empty: boolean;
+  /** Why it is torn, in words. */
+  why?: string;
+  /** The open intent, of this host or another. */
+  intent?: Intent;
+};
+
+/** How one of the agent's partners is: `unknown` until it was first asked. */
+export type PartState = 'up' | 'down' | 'unknown';
+
+export type Status = {
+  version: string;
+  host: string;
+  /** The cell's name, where the configuration gives one. */
+  cell?: string;
+  /** ISO time of the agent's start. */
+  since: string;
+  ceph: {state: PartState; fsid: string | null; user: string; pool: string; why?: string};
+  glance: {state: PartState; url: string | null; why?: string};
+  keystone: {state: PartState; url: string | null; why?: string};
+  /** The fills this agent runs or waits for. */
+  fills: Progress[];
+  /** Cached copies of the cell: their number and the bytes of their disks; null while Ceph is not up. */
+  cached: {images: number; bytes: number} | null;
+};

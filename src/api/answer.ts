@@ -1,0 +1,77 @@
+/** Writing answers: JSON in one piece, or lines as they come. Every one says which version speaks and which request it is for. */
+import type {ServerResponse} from 'node:http';
+import type {CellarError} from '../core/errors.ts';
+import type {Progress} from '../core/request.ts';
+import {errorBody, Refusal, statusOf} from './problem.ts';
+import {type DiskAnswer, headers, mediaTypes} from './wire.ts';
+
+/** One request's way out. After `end` or `fail` nothing more is written; a caller that is gone is no error. */
+export interface Answer {
+  /** From the first call on the answer is lines, with status 200 whatever comes after. */
+  stream(): {progress(progress: Progress): void; result(answer: DiskAnswer): void};
+  json(body: object): void;
+  fail(error: CellarError): void;
+}
+
+export type AnswerOptions = {
+  version: string;
+  requestId: string;
+  /** At most one progress line in so many ms: a fill reports far more often than anybody reads. */
+  progressInterval: number;
+  /** Struck out of errors; may still grow while the request is read. */
+  secrets: readonly string[];
+  /** Whether the connection ends with this answer. */
+  close: () => boolean;
+};
+
+export function answerOn(response: ServerResponse, options: AnswerOptions): Answer {
+  const {version, requestId, secrets, close} = options;
+  const head = (status: number, type: string, more: Record<string, string> = {}) => {
+    response.writeHead(status, {
+      'Content-Type': type,
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      [headers.version]: version,
+      [headers.requestId]: requestId,
+      ...(close() && {Connection: 'close'}),
+      ...more,
+    });
+  };
+  const send = (status: number, body: object, more?: Record<string, string>) => {
+    const text = `${JSON.stringify(body)}\n`;
+    head(status, mediaTypes.json, {'Content-Length': String(Buffer.byteLength(text)), ...more});
+    response.end(text);
+  };
+
+  return {
+    json: body => send(200, body),
+    stream: () => {
+      head(200, mediaTypes.ndjson);
+      response.flushHeaders();
+      const write = throttle(response, options.progressInterval);
+      return {
+        progress: progress => write({progress}, progress.received === progress.size),
+        result: result => response.end(line({result})),
+      };
+    },
+    fail: error => {
+      const body = errorBody(error, requestId, secrets);
+      if (response.headersSent) response.end(line({error: body.error}));
+      else send(statusOf(error), body, error instanceof Refusal ? error.headers : {});
+    },
+  };
+}
+
+const line = (value: object) => `${JSON.stringify(value)}\n`;
+
+/** Drops lines that come too fast, or that the reader is too slow for; `important` ones go out in any case. */
+function throttle(response: ServerResponse, interval: number): (value: object, important: boolean) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return (value, important) => {
+    const now = performance.now();
+    if (response.writableEnded || response.writableNeedDrain) return;
+    if (!important && now - last < interval) return;
+    last = now;
+    response.write(line(value));
+  };
+}

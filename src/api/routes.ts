@@ -1,0 +1,113 @@
+/** The agent's API on one screen: the server walks this table, and openapi.ts publishes it. */
+import type {z} from 'zod';
+import {CellarError} from '../core/errors.ts';
+import type {Requester} from '../core/image.ts';
+import type {Progress} from '../core/request.ts';
+import type {Agent} from './agent.ts';
+import {parse} from './body.ts';
+import {diskName, imageId, poolName} from './names.ts';
+import type {Routed} from './router.ts';
+import * as wire from './wire.ts';
+
+/** A request that has a route: its parameters still as text, its body already JSON. */
+export type Call = {
+  agent: Agent;
+  params: Record<string, string>;
+  body: unknown;
+  /** The token is the header's; a body may bring its own. */
+  requester: Requester;
+  /** Requests in flight besides this one. */
+  others: number;
+  signal: AbortSignal;
+  onProgress: ((progress: Progress) => void) | undefined;
+};
+
+export type Route<Answer extends z.ZodType<object, object> = z.ZodType<object, object>> = Routed & {
+  summary: string;
+  /** The body's schema. Without one the request takes no body. */
+  body?: z.ZodType;
+  answer: Answer;
+  /** Can its answer be lines? */
+  streams?: true;
+  /** Checks what is left to check, then asks the agent. */
+  run(call: Call): Promise<z.input<Answer>>;
+};
+
+/** Ties `run` to `answer`, so that the compiler holds the table to its own schemas. */
+const route = <Answer extends z.ZodType<object, object>>(spec: Route<Answer>): Route => spec;
+
+const v1 = <Value extends object>(value: Value) => ({schema: 1 as const, ...value});
+
+export const routes: readonly Route[] = [
+  route({
+    method: 'PUT',
+    path: '/v1/disks/{pool}/{name}',
+    summary: 'Make a disk from an image; idempotent',
+    body: wire.diskRequest,
+    answer: wire.diskAnswer,
+    streams: true,
+    run: createDisk,
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/disks/{pool}/{name}',
+    summary: 'How a disk stands',
+    answer: wire.diskViewAnswer,
+    run: async ({agent, params, signal}) => v1(await agent.showDisk(disk(params), signal)),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/v1/disks/{pool}/{name}',
+    summary: 'Remove a disk, whole or torn; an absent one is fine',
+    answer: wire.deletionAnswer,
+    run: async ({agent, params, signal}) => {
+      const spec = disk(params);
+      return v1({...spec, ...(await agent.deleteDisk(spec, signal))});
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/images',
+    summary: "The cell's cached copies",
+    answer: wire.imagesAnswer,
+    run: async ({agent, signal}) => v1({images: await agent.listImages(signal)}),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/images/{id}',
+    summary: 'One cached copy',
+    answer: wire.imageAnswer,
+    run: ({agent, params, signal}) => agent.showImage(parse(imageId, params['id'], 'the image id'), signal),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/status',
+    summary: 'How the agent and its partners are',
+    answer: wire.statusAnswer,
+    run: async ({agent, others, signal}) => v1({...(await agent.status(signal)), requests: others}),
+  }),
+  route({
+    method: 'GET',
+    path: '/healthz',
+    summary: 'The process answers; says nothing of Ceph or Glance',
+    answer: wire.healthAnswer,
+    run: async () => v1({state: 'ok' as const}),
+  }),
+];
+
+const disk = ({pool, name}: Record<string, string>) => ({
+  pool: parse(poolName, pool, 'the path'),
+  name: parse(diskName, name, 'the path'),
+});
+
+async function createDisk({agent, params, body, requester, signal, onProgress}: Call): Promise<wire.DiskAnswer> {
+  const {token, ...request} = parse(wire.diskRequest, body, 'the body');
+  if (token !== undefined && requester.token !== undefined && token !== requester.token) {
+    throw new CellarError('usage', `the body's token and ${wire.headers.token} differ`, {hint: 'send one of them'});
+  }
+  const result = await agent.createDisk(
+    {...disk(params), ...request, requester: {...requester, ...(token !== undefined && {token})}},
+    {signal, ...(onProgress && {onProgress})},
+  );
+  return v1(result);
+}

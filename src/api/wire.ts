@@ -1,0 +1,152 @@
+/**
+ * The wire: what goes over the agent's socket, as schemas that the server, the client and docs/api/openapi.json share.
+ * Requests are strict: an unknown field is an error, because it may be one that this agent is too old to obey. Answers may
+ * gain fields, so readers ignore what they do not know; `schema` changes only when a field changes its meaning or goes away.
+ */
+import {z} from 'zod';
+import type {Entry} from '../core/entry.ts';
+import {errorKinds} from '../core/errors.ts';
+import type {DiskResult, Progress} from '../core/request.ts';
+import type {DiskView, Status} from './agent.ts';
+import {diskSize, imageId, token} from './names.ts';
+
+export const headers = {
+  version: 'Cellar-Version',
+  requestId: 'X-OpenStack-Request-ID',
+  token: 'X-Auth-Token',
+} as const;
+
+export const mediaTypes = {json: 'application/json', ndjson: 'application/x-ndjson'} as const;
+
+const schema = z.literal(1);
+const bytes = z.int().nonnegative();
+const milliseconds = z.number().nonnegative();
+
+const snapshotSpec = z.object({pool: z.string(), image: z.string(), snapshot: z.string()});
+
+export const diskRequest = z.strictObject({
+  image: imageId,
+  size: diskSize.exactOptional(),
+  token: token.exactOptional(),
+});
+
+const outcome = z.enum(['exists', 'cloned', 'cloned-from-cache', 'filled']);
+const road = z.object({
+  road: z.enum(['exists', 'location', 'cached', 'fill']),
+  taken: z.boolean(),
+  why: z.string(),
+});
+const timings = z.object({
+  total: milliseconds,
+  glance: milliseconds.exactOptional(),
+  wait: milliseconds.exactOptional(),
+  fill: milliseconds.exactOptional(),
+  clone: milliseconds.exactOptional(),
+});
+
+export const diskAnswer = z.object({
+  schema,
+  outcome,
+  pool: z.string(),
+  name: z.string(),
+  size: bytes,
+  parent: snapshotSpec,
+  glanceBytes: bytes,
+  timings,
+  roads: z.array(road),
+}) satisfies z.ZodType<DiskResult & Versioned>;
+
+const intent = z.object({
+  schema,
+  host: z.string(),
+  run: z.string(),
+  since: z.string(),
+  image: z.string(),
+  parent: snapshotSpec,
+});
+
+export const diskViewAnswer = z.object({
+  schema,
+  pool: z.string(),
+  name: z.string(),
+  state: z.enum(['whole', 'torn', 'being-made']),
+  size: bytes.nullable(),
+  parent: snapshotSpec.nullable(),
+  registered: z.boolean(),
+  empty: z.boolean(),
+  why: z.string().exactOptional(),
+  intent: intent.exactOptional(),
+}) satisfies z.ZodType<DiskView & Versioned>;
+
+export const deletionAnswer = z.object({schema, pool: z.string(), name: z.string(), deleted: z.boolean()});
+
+export const imageAnswer = z.object({
+  schema,
+  image: z.string(),
+  generation: z.string(),
+  rbdImage: z.string(),
+  snapshot: z.string(),
+  size: bytes,
+  source: z.object({
+    diskFormat: z.string(),
+    size: bytes,
+    digests: z.record(z.string(), z.string()),
+    verified: z.boolean(),
+  }),
+  rawDigest: z.string(),
+  created: z.string(),
+  host: z.string(),
+}) satisfies z.ZodType<Entry>;
+
+export const imagesAnswer = z.object({schema, images: z.array(imageAnswer)});
+
+export const progress = z.object({image: z.string(), received: bytes, size: bytes}) satisfies z.ZodType<Progress>;
+
+const part = {state: z.enum(['up', 'down', 'unknown']), why: z.string().exactOptional()};
+
+export const statusAnswer = z.object({
+  schema,
+  version: z.string(),
+  host: z.string(),
+  cell: z.string().exactOptional(),
+  since: z.string(),
+  ceph: z.object({...part, fsid: z.string().nullable(), user: z.string(), pool: z.string()}),
+  glance: z.object({...part, url: z.string().nullable()}),
+  keystone: z.object({...part, url: z.string().nullable()}),
+  fills: z.array(progress),
+  cached: z.object({images: z.int().nonnegative(), bytes}).nullable(),
+  requests: z.int().nonnegative().meta({description: 'Requests in flight, this one not counted.'}),
+}) satisfies z.ZodType<Status & Versioned & {requests: number}>;
+
+export const healthAnswer = z.object({schema, state: z.literal('ok')});
+
+/** The kind stays text for readers: a newer agent may know one more than they do. */
+export const errorAnswer = z.object({
+  schema,
+  error: z.object({
+    kind: z.string().meta({description: `One of: ${Object.keys(errorKinds).join(', ')}.`}),
+    message: z.string(),
+    hint: z.string().exactOptional(),
+    object: z.string().exactOptional(),
+    requestId: z.string(),
+  }),
+});
+
+/** One line of a streamed answer: any number of `progress`, then one `result` or `error`, then the end. */
+export const streamLine = z.union([
+  z.object({progress}),
+  z.object({result: diskAnswer}),
+  z.object({error: errorAnswer.shape.error}),
+]);
+
+type Versioned = {schema: 1};
+
+export type {Deletion, DiskView, PartState, Status} from './agent.ts';
+export type DiskAnswer = z.infer<typeof diskAnswer>;
+export type DiskViewAnswer = z.infer<typeof diskViewAnswer>;
+export type DeletionAnswer = z.infer<typeof deletionAnswer>;
+export type ImageAnswer = z.infer<typeof imageAnswer>;
+export type ImagesAnswer = z.infer<typeof imagesAnswer>;
+export type StatusAnswer = z.infer<typeof statusAnswer>;
+export type HealthAnswer = z.infer<typeof healthAnswer>;
+export type ErrorAnswer = z.infer<typeof errorAnswer>;
