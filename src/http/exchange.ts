@@ -1,0 +1,88 @@
+/** One request, one answer. What goes wrong is a CellarError that holds nothing of the request. */
+import {once} from 'node:events';
+import type {IncomingHttpHeaders, IncomingMessage} from 'node:http';
+import type {Request} from 'got';
+import {CellarError} from '../core/errors.ts';
+import {failure} from './failure.ts';
+import type {Transport} from './transport.ts';
+
+export type Call = {
+  method: 'GET' | 'POST';
+  url: string;
+  headers?: Record<string, string | undefined>;
+  json?: unknown;
+  signal: AbortSignal;
+};
+
+export type Answer = {
+  status: number;
+  /** "404 Not Found" */
+  statusLine: string;
+  headers: IncomingHttpHeaders;
+  /** To be read to its end or destroyed; destroying it closes the connection. Its errors are for `failure()`. */
+  body: Request;
+};
+
+export type TextAnswer = Omit<Answer, 'body'> & {text: string};
+
+/** Sends the call and settles when the answer's headers are there. */
+export async function exchange(transport: Transport, call: Call): Promise<Answer> {
+  return send(transport, call, {});
+}
+
+/** The call with its answer's body as text, all within the transport's timeout. More than `limit` bytes is an error. */
+export async function exchangeText(transport: Transport, call: Call, limit: number): Promise<TextAnswer> {
+  const {body, ...answer} = await send(transport, call, {request: transport.timeout});
+  try {
+    return {...answer, text: await readText(body, limit)};
+  } catch (error) {
+    throw failure(error, call.signal);
+  }
+}
+
+/** The start of an error's page, for a message. Never fails: the status said enough. */
+export async function excerpt(body: Request): Promise<string> {
+  const chunks: Buffer[] = [];
+  const giveUp = setTimeout(() => body.destroy(), 2000);
+  try {
+    let length = 0;
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > 16_384) break;
+    }
+  } catch {
+  } finally {
+    clearTimeout(giveUp);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+async function send(transport: Transport, call: Call, timeout: {request?: number}): Promise<Answer> {
+  const {method, url, headers = {}, json, signal} = call;
+  if (signal.aborted) throw failure(undefined, signal);
+  let body: Request | undefined;
+  try {
+    body = transport.got.stream(url, {method, headers, signal, timeout, ...(json === undefined ? {} : {json})});
+    // Without a listener an error between the headers and the first read would end the process.
+    body.on('error', () => {});
+    const [response] = (await once(body, 'response')) as [IncomingMessage];
+    const status = response.statusCode ?? 0;
+    const statusLine = `${status} ${response.statusMessage ?? ''}`.trim();
+    return {status, statusLine, headers: response.headers, body};
+  } catch (error) {
+    body?.destroy();
+    throw failure(error, signal);
+  }
+}
+
+async function readText(body: Request, limit: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > limit) throw new CellarError('unavailable', `the answer is larger than ${limit} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}

@@ -1,0 +1,82 @@
+/** How cellar talks HTTP to OpenStack: connections of its own, TLS as keystoneauth's options say, timeouts. */
+import {readFileSync} from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import tls from 'node:tls';
+import got, {type Got} from 'got';
+import {CellarError} from '../core/errors.ts';
+
+/** keystoneauth's session options and ours, named as in an ini file. Times are seconds. */
+export type TransportOptions = {
+  /** PEM file of the authorities to trust instead of the system's. */
+  cafile?: string | undefined;
+  certfile?: string | undefined;
+  keyfile?: string | undefined;
+  /** No check of the server's certificate. */
+  insecure?: boolean | undefined;
+  /** From the request sent to the answer's headers; for answers in JSON, to their end. Default 60. */
+  timeout?: number | undefined;
+  /** For each of: the name looked up, TCP connected, TLS agreed. Default 10. */
+  connect_timeout?: number | undefined;
+};
+
+/** Owns the connections. `close()` ends them, those in use included. */
+export class Transport {
+  readonly got: Got;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly #http: http.Agent;
+  readonly #https: https.Agent;
+
+  constructor(options: TransportOptions = {}) {
+    this.timeout = (options.timeout ?? 60) * 1000;
+    const connect = (options.connect_timeout ?? 10) * 1000;
+    this.#http = new http.Agent({keepAlive: true});
+    this.#https = new https.Agent({keepAlive: true, ...tlsOptions(options)});
+    this.got = got.extend({
+      agent: {http: this.#http, https: this.#https},
+      headers: {'user-agent': 'cellar', accept: '*/*', 'accept-encoding': 'identity'},
+      // Hashes are of the bytes on the wire, and a token must not follow a redirect to another host.
+      decompress: false,
+      followRedirect: false,
+      throwHttpErrors: false,
+      retry: {limit: 0},
+      timeout: {lookup: connect, connect, secureConnect: connect, response: this.timeout},
+    });
+  }
+
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}
+
+function tlsOptions({cafile, certfile, keyfile, insecure}: TransportOptions): https.AgentOptions {
+  const ca = cafile === undefined ? systemAuthorities() : read('cafile', cafile);
+  const cert = certfile === undefined ? undefined : read('certfile', certfile);
+  // A key may stand in the certificate's file, as with python-requests.
+  const key = keyfile === undefined ? cert : read('keyfile', keyfile);
+  try {
+    // One context for all connections: made per connection it would parse every authority each time.
+    const secureContext = tls.createSecureContext({ca, ...(cert === undefined ? {} : {cert, key})});
+    return {secureContext, rejectUnauthorized: !insecure};
+  } catch (error) {
+    const files = [cafile, certfile, keyfile].filter(file => file !== undefined).join(', ');
+    throw new CellarError('config', `TLS: cannot use ${files}: ${(error as Error).message}`, {
+      hint: 'cafile, certfile and keyfile are PEM files; the key must belong to the certificate',
+    });
+  }
+}
+
+/** Python's OpenStack clients trust the distribution's store; Node by itself only knows the list it was built with. */
+function systemAuthorities(): string[] {
+  return [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])];
+}
+
+function read(option: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new CellarError('config', `${option}: cannot read ${file}: ${(error as Error).message}`, {cause: error});
+  }
+}
