@@ -8,6 +8,7 @@ export type Event =
   | {type: 'copy-removed'; name: string; why: string}
   | {type: 'copy-kept'; name: string; error: Error}
   | {type: 'entry-dropped'; image: string; why: string}
+  | {type: 'disk-kept'; pool: string; name: string; error: Error}
   | {type: 'disk-repaired'; pool: string; name: string; why: string}
   | {type: 'lease-lost'; name: string};
 

@@ -52,7 +52,7 @@ export type DiskState =
 /** Instance disks and the snapshots they are cloned from, in the cell's cluster. */
 export interface Disks {
   /** The fsid of the connected cluster. */
-  readonly fsid: string;
+  fsid(signal: AbortSignal): Promise<string>;
   /** Opens the snapshot read-only. A missing pool, image or snapshot, a foreign pool and an unprotected snapshot that needs protection are reasons. */
   parentState(parent: SnapshotSpec, signal: AbortSignal): Promise<ParentState>;
   state(disk: DiskSpec, signal: AbortSignal): Promise<DiskState>;

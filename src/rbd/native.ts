@@ -82,13 +82,19 @@ export interface NativePool {
   /** rados_read_op_omap_get_vals_by_keys2; keys that are not there are not in the map. A missing object is an empty map. */
   omapGet(object: string, keys: string[]): Promise<Map<string, Buffer>>;
   /** rados_read_op_omap_get_vals2, one page: keys after `after` in order, with `more` when there are others. A missing object is empty. */
-  omapList(object: string, options?: {after?: string; prefix?: string; max?: number}): Promise<{entries: Map<string, Buffer>; more: boolean}>;
+  omapList(
+    object: string,
+    options?: {after?: string; prefix?: string; max?: number},
+  ): Promise<{entries: Map<string, Buffer>; more: boolean}>;
   /**
    * One rados_write_op: create (idempotent), omap_cmp EQ for each `expect` (undefined: must be absent), then omap_set and
    * omap_rm_keys. Resolves true when applied, false on ECANCELED (somebody was faster). `set` values must not be empty:
    * the OSD's omap_cmp takes a missing key for an empty value.
    */
-  omapCompareAndSet(object: string, change: {expect?: Record<string, Uint8Array | undefined>; set?: Record<string, Uint8Array>; remove?: string[]}): Promise<boolean>;
+  omapCompareAndSet(
+    object: string,
+    change: {expect?: Record<string, Uint8Array | undefined>; set?: Record<string, Uint8Array>; remove?: string[]},
+  ): Promise<boolean>;
   /** rados_write_op_create(LIBRADOS_CREATE_EXCLUSIVE) with omap_set in the same op: false on EEXIST. */
   createExclusive(object: string, omap?: Record<string, Uint8Array>): Promise<boolean>;
   /** rados_stat2: undefined when there is no such object. */
@@ -101,7 +107,10 @@ export interface NativePool {
    * rados_lock_exclusive. false when somebody else holds it (EBUSY). `renew`: 'may' also renews our own, 'must' only renews
    * (false when it is not ours any more, ENOENT). The lease is on the OSD's clock.
    */
-  lockExclusive(object: string, lock: {name: string; cookie: string; description: string; durationMs: number; renew?: 'may' | 'must'}): Promise<boolean>;
+  lockExclusive(
+    object: string,
+    lock: {name: string; cookie: string; description: string; durationMs: number; renew?: 'may' | 'must'},
+  ): Promise<boolean>;
   /** rados_unlock: false when it was not ours (ENOENT). */
   unlock(object: string, name: string, cookie: string): Promise<boolean>;
   /** rados_list_lockers; no lockers when free or expired. */

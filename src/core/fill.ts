@@ -1,0 +1,231 @@
+import {randomBytes} from 'node:crypto';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {rawDigestAlgo} from './digest.ts';
+import type {Entry} from './entry.ts';
+import {asCellarError, CellarError} from './errors.ts';
+import type {ImageRecord, Requester} from './image.ts';
+import {whyDifferent} from './plan.ts';
+import type {Lease} from './ports.ts';
+import type {Progress} from './request.ts';
+import type {Flight, SingleFlight} from './single-flight.ts';
+import {transfer} from './transfer.ts';
+import type {World} from './world.ts';
+
+/** `glanceBytes`: what this fill took from Glance; 0 when the copy was there by the time it was our turn. */
+export type Filled = {entry: Entry; glanceBytes: number; ms: number};
+
+export type FillFlights = SingleFlight<Filled, Progress>;
+
+/** The name of a fill's lease. */
+export const fillLease = (imageId: string): string => `cellar.fill.${imageId}`;
+
+/** A cached copy's image is `<image id>.<generation>`. */
+export const copyName = (imageId: string, generation: string): string => `${imageId}.${generation}`;
+
+const copyPattern = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([0-9a-f]{16})$/;
+
+/** The Glance image a copy's name stands for; undefined for an image of somebody else's in the pool. */
+export const imageOfCopy = (name: string): string | undefined => copyPattern.exec(name)?.[1];
+
+/**
+ * Gets the image into the cell's cache, once: requests of this process share one fill, and among hosts the lease elects
+ * one. Those that lose wait for the winner's entry. A caller whose rights are not enough to download does not spoil it for
+ * the others: who joined tries again with its own.
+ */
+export async function fill(
+  image: ImageRecord,
+  requester: Requester,
+  world: World,
+  options: {signal: AbortSignal; onProgress?: ((progress: Progress) => void) | undefined},
+): Promise<Filled & {leader: boolean}> {
+  for (;;) {
+    let leader = false;
+    try {
+      const start = (flight: Flight<Progress>) => {
+        leader = true;
+        return fillOrWait(image, requester, world, flight);
+      };
+      const {value} = await world.fills.run(image.id, start, options);
+      return {...value, leader};
+    } catch (error) {
+      const {kind} = asCellarError(error);
+      if (leader || options.signal.aborted) throw error;
+      if (kind !== 'unauthorized' && kind !== 'forbidden' && kind !== 'not-found') throw error;
+    }
+  }
+}
+
+async function fillOrWait(
+  image: ImageRecord,
+  requester: Requester,
+  world: World,
+  {signal: caller, report}: Flight<Progress>,
+): Promise<Filled> {
+  const {cell, limits, emit} = world;
+  const started = performance.now();
+  for (;;) {
+    const entry = await cell.index.get(image.id, caller);
+    if (entry !== undefined && whyDifferent(image, entry) === undefined) return {entry, glanceBytes: 0, ms: 0};
+    const lease = await cell.leases.acquire(fillLease(image.id), caller);
+    if (lease !== undefined) {
+      try {
+        const fresh = await cell.index.get(image.id, caller);
+        if (fresh !== undefined && whyDifferent(image, fresh) === undefined)
+          return {entry: fresh, glanceBytes: 0, ms: 0};
+        return await fillUnderLease(image, requester, fresh, world, lease, {signal: caller, report});
+      } finally {
+        await lease.release();
+      }
+    }
+    if (performance.now() - started > limits.waitTimeout) throw waitedInVain(image, limits.waitTimeout);
+    emit({
+      type: 'fill-waiting',
+      image: image.id,
+      holder: (await cell.leases.holder(fillLease(image.id), caller)) ?? 'nobody',
+    });
+    await sleep(limits.waitPoll * (0.75 + Math.random() / 2), undefined, {signal: caller});
+  }
+}
+
+async function fillUnderLease(
+  image: ImageRecord,
+  requester: Requester,
+  replaces: Entry | undefined,
+  world: World,
+  lease: Lease,
+  {signal: caller, report}: Flight<Progress>,
+): Promise<Filled> {
+  const {cell, emit, limits} = world;
+  const deadline = AbortSignal.timeout(limits.fillTimeout);
+  const signal = AbortSignal.any([caller, lease.lost, deadline]);
+  const started = performance.now();
+  const generation = randomBytes(8).toString('hex');
+  const size = image.size ?? 0;
+  await cell.index.claim(image.id, generation, signal);
+  emit({type: 'fill-started', image: image.id, generation, size});
+  try {
+    await removeLeftovers(image.id, replaces, world, signal);
+    const {entry, written} = await writeCopy(image, requester, generation, world, {signal, report});
+    signal.throwIfAborted();
+    if (!(await cell.index.publish(entry, replaces, signal))) throw outrun(image);
+    const ms = performance.now() - started;
+    emit({type: 'fill-published', image: image.id, generation, size, written, ms});
+    if (replaces !== undefined) await removeCopy(replaces.rbdImage, 'a newer copy was published', world, signal);
+    return {entry, glanceBytes: size, ms};
+  } catch (error) {
+    const failure = lease.lost.aborted
+      ? outrun(image)
+      : deadline.aborted
+        ? tookTooLong(image, limits.fillTimeout)
+        : error;
+    emit({type: 'fill-failed', image: image.id, generation, error: asCellarError(failure)});
+    const cleaning = AbortSignal.timeout(limits.cleanUpTimeout);
+    await removeCopy(copyName(image.id, generation), 'its fill failed', world, cleaning);
+    await cell.index.unclaim(image.id, generation, cleaning).catch(() => {});
+    throw failure;
+  }
+}
+
+/** Streams the image into its generation and seals it. The caller removes the generation when this fails. */
+async function writeCopy(
+  image: ImageRecord,
+  requester: Requester,
+  generation: string,
+  world: World,
+  {signal, report}: Flight<Progress>,
+): Promise<{entry: Entry; written: number}> {
+  const {cell, images, limits, self} = world;
+  const size = image.size ?? 0;
+  const name = copyName(image.id, generation);
+  const download = await images.download(image, requester, signal);
+  const writer = await cell.copies.create(name, size, signal);
+  try {
+    const onReceived = progressReporter(image.id, size, report);
+    const {written, digests, verified} = await transfer(image, download, writer, {
+      size,
+      inFlight: limits.fillInFlight,
+      signal,
+      onReceived,
+    });
+    const sealed = await writer.seal(signal);
+    const entry: Entry = {
+      schema: 1,
+      image: image.id,
+      generation,
+      rbdImage: sealed.image,
+      snapshot: sealed.snapshot,
+      size,
+      source: {diskFormat: image.diskFormat ?? '', size, digests, verified},
+      rawDigest: digests[rawDigestAlgo] ?? '',
+      created: new Date().toISOString(),
+      host: self.host,
+    };
+    return {entry, written};
+  } finally {
+    await writer.abandon();
+  }
+}
+
+/** Generations of this image that no entry names: a filler died. We hold the lease, so nobody writes them any more. */
+async function removeLeftovers(
+  imageId: string,
+  kept: Entry | undefined,
+  world: World,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const name of await world.cell.copies.list(signal)) {
+    if (imageOfCopy(name) === imageId && name !== kept?.rbdImage)
+      await removeCopy(name, 'its filler died', world, signal);
+  }
+}
+
+/** Removes a copy that no entry names. That it cannot be removed now is no reason to fail: recovery tries again. */
+export async function removeCopy(name: string, why: string, {cell, emit}: World, signal: AbortSignal): Promise<void> {
+  try {
+    await cell.copies.remove(name, signal);
+    emit({type: 'copy-removed', name, why});
+  } catch (error) {
+    emit({type: 'copy-kept', name, error: asCellarError(error)});
+  }
+}
+
+/** Tells at most every 100 ms, and always at the end. */
+function progressReporter(
+  image: string,
+  size: number,
+  report: (progress: Progress) => void,
+): (received: number) => void {
+  let last = 0;
+  return received => {
+    const now = performance.now();
+    if (now - last < 100 && received !== size) return;
+    last = now;
+    report({image, received, size});
+  };
+}
+
+const outrun = (image: ImageRecord) =>
+  new CellarError(
+    'unavailable',
+    `the fill of image ${image.id} lost its lease, and another agent may have taken over`,
+    {
+      hint: 'nothing was published by this one; try again',
+      object: image.id,
+    },
+  );
+
+const tookTooLong = (image: ImageRecord, ms: number) =>
+  new CellarError('timeout', `the fill of image ${image.id} did not end within ${Math.round(ms / 1000)} s`, {
+    hint: 'raise [image_store] fill_timeout, or look at why Glance or the cluster is slow',
+    object: image.id,
+  });
+
+const waitedInVain = (image: ImageRecord, ms: number) =>
+  new CellarError(
+    'timeout',
+    `image ${image.id} was not in the cell's cache after waiting ${Math.round(ms / 1000)} s for another host's fill`,
+    {
+      hint: 'try again; `cellar image list` shows what is cached, the log of the other host what its fill does',
+      object: image.id,
+    },
+  );

@@ -1,0 +1,154 @@
+import {setTimeout as sleep} from 'node:timers/promises';
+import {type DiskVerdict, judgeDisk} from './disk.ts';
+import {CellarError} from './errors.ts';
+import {formatSnapshot} from './location.ts';
+import type {DiskSpec, DiskState, Intent, SnapshotSpec} from './ports.ts';
+import type {World} from './world.ts';
+
+export type MakeOptions = {
+  /** Glance's id of the image. */
+  image: string;
+  /** Is this snapshot one that a disk of the image may be a clone of? */
+  isOurs: (parent: SnapshotSpec) => boolean;
+  /** Bytes; undefined: as large as the image. */
+  size: number | undefined;
+};
+
+/** What was seen under the name, and what to do about it. Never `look-again`: that was done. */
+export type Inspected = {
+  verdict: Exclude<DiskVerdict, {do: 'look-again' | 'refuse'}>;
+  state: DiskState;
+  intent: Intent | undefined;
+};
+
+export type Ready = {size: number; parent: SnapshotSpec};
+
+/** `gone`: the parent is not there any more; nothing was left behind. */
+export type Made = ({outcome: 'made' | 'exists'} & Ready) | {outcome: 'gone'; why: string};
+
+/** Looks at what stands under the name. Fails with `conflict` when it is not ours, `unavailable` when another agent is making it. */
+export async function inspectDisk(
+  disk: DiskSpec,
+  {isOurs}: MakeOptions,
+  world: World,
+  signal: AbortSignal,
+): Promise<Inspected> {
+  const {cell, self, limits} = world;
+  for (let looked = 0; ; looked++) {
+    const [state, intent] = await Promise.all([cell.disks.state(disk, signal), cell.intents.get(disk, signal)]);
+    const verdict = judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
+    if (verdict.do === 'refuse')
+      throw new CellarError(verdict.kind, `disk ${formatDisk(disk)}: ${verdict.why}`, {
+        hint: verdict.hint,
+        object: formatDisk(disk),
+      });
+    if (verdict.do !== 'look-again') return {verdict, state, intent};
+    if (looked > 0) return {verdict: {do: 'repair', why: verdict.why}, state, intent};
+    await sleep(limits.tornSettle, undefined, {signal}); // somebody else may be between two steps of making it
+  }
+}
+
+/** Answers for a disk that stands: reads it back, grows it if need be, clears a left intent. undefined when there is none to answer for. */
+export async function keepDisk(
+  disk: DiskSpec,
+  options: MakeOptions,
+  {verdict, intent}: Inspected,
+  world: World,
+  signal: AbortSignal,
+): Promise<Ready | undefined> {
+  if (verdict.do !== 'answer' && verdict.do !== 'finish') return undefined;
+  const ready = await finish(disk, options, world, signal);
+  if (intent !== undefined) await world.cell.intents.clear(disk, intent, signal);
+  return ready;
+}
+
+/**
+ * Makes the disk a verified clone of the parent. No lock is held: the intent is journalled, the disk cloned and grown, then
+ * read back (its parent, that the parent lists it, its size), and only then the intent cleared. `inspected` may be old: the
+ * intent is a compare-and-set and the clone fails on a taken name, so whoever was faster is seen.
+ */
+export async function makeDisk(
+  disk: DiskSpec,
+  parent: SnapshotSpec,
+  options: MakeOptions,
+  inspected: Inspected,
+  world: World,
+  signal: AbortSignal,
+): Promise<Made> {
+  const {cell, self, emit} = world;
+  let seen = inspected;
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const standing = await keepDisk(disk, options, seen, world, signal);
+    if (standing !== undefined) return {outcome: 'exists', ...standing};
+    const intent: Intent = {
+      schema: 1,
+      host: self.host,
+      run: self.run,
+      since: new Date().toISOString(),
+      image: options.image,
+      parent,
+    };
+    if (await cell.intents.put(disk, intent, seen.intent, signal)) {
+      try {
+        if (seen.verdict.do === 'repair') {
+          await cell.disks.remove(disk, signal);
+          emit({type: 'disk-repaired', ...disk, why: seen.verdict.why});
+        }
+        if ((await cell.disks.clone(parent, disk, signal)) === 'cloned') {
+          const ready = await finish(disk, options, world, signal);
+          await cell.intents.clear(disk, intent, signal);
+          return {outcome: 'made', ...ready};
+        }
+        await cell.intents.clear(disk, intent, signal);
+      } catch (error) {
+        await undo(disk, parent, intent, world);
+        if (error instanceof CellarError && error.kind === 'not-found') return {outcome: 'gone', why: error.message};
+        throw error;
+      }
+    }
+    seen = await inspectDisk(disk, options, world, signal);
+  }
+  throw new CellarError('unavailable', `disk ${formatDisk(disk)} is being made by somebody else`, {
+    hint: 'try again',
+    object: formatDisk(disk),
+  });
+}
+
+/** Grows it to the asked size and reads everything back: only what was read is called ready. */
+async function finish(disk: DiskSpec, {size, isOurs}: MakeOptions, {cell}: World, signal: AbortSignal): Promise<Ready> {
+  if (size !== undefined) await cell.disks.grow(disk, size, signal);
+  const state = await cell.disks.state(disk, signal);
+  const why = whyNotReady(state, size, isOurs);
+  if (state.kind === 'image' && state.parent !== undefined && why === undefined)
+    return {size: state.size, parent: state.parent};
+  throw new CellarError('unavailable', `disk ${formatDisk(disk)} was cloned, but ${why}`, {
+    hint: 'it was not handed out; try again',
+    object: formatDisk(disk),
+  });
+}
+
+function whyNotReady(state: DiskState, size: number | undefined, isOurs: MakeOptions['isOurs']): string | undefined {
+  if (state.kind !== 'image') return 'does not open';
+  if (state.parent === undefined) return 'has no parent';
+  if (!isOurs(state.parent)) return `its parent is ${formatSnapshot(state.parent)}`;
+  if (!state.registered) return `${formatSnapshot(state.parent)} does not list it as its child`;
+  if (size !== undefined && state.size < size) return `it is ${state.size} bytes, not ${size}`;
+  return undefined;
+}
+
+/** After a failure: takes away what we began and its intent. What cannot be undone now keeps its intent: that is what makes the next look repair instead of trust. */
+async function undo(disk: DiskSpec, parent: SnapshotSpec, intent: Intent, {cell, self, limits}: World): Promise<void> {
+  const signal = AbortSignal.timeout(limits.cleanUpTimeout);
+  try {
+    const state = await cell.disks.state(disk, signal);
+    const isOurs = (other: SnapshotSpec) => formatSnapshot(other) === formatSnapshot(parent);
+    const {do: what} = judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
+    const empty = state.kind === 'torn' || (state.kind === 'image' && state.empty);
+    if (empty && (what === 'repair' || what === 'finish')) await cell.disks.remove(disk, signal);
+    await cell.intents.clear(disk, intent, signal);
+  } catch {
+    // as said above
+  }
+}
+
+export const formatDisk = ({pool, name}: DiskSpec): string => `${pool}/${name}`;

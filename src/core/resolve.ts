@@ -1,0 +1,144 @@
+import {CellarError} from './errors.ts';
+import {fill, imageOfCopy} from './fill.ts';
+import type {ImageRecord} from './image.ts';
+import {formatSnapshot, parseLocation, sameSnapshot} from './location.ts';
+import {formatDisk, type Inspected, inspectDisk, keepDisk, type MakeOptions, makeDisk} from './make.ts';
+import {choosePlan, type Facts, roadKey, whyNever} from './plan.ts';
+import type {SnapshotSpec} from './ports.ts';
+import type {DiskRequest, DiskResult, Outcome, Road, RunOptions, Timings} from './request.ts';
+import type {World} from './world.ts';
+
+/**
+ * Makes the disk that was asked for, by the first road that can be walked. Glance is asked first, with the requester's own
+ * rights: no copy, however ready, goes to somebody whose token cannot read the image. Then the facts are gathered at once,
+ * the plan is chosen, and walked; a road that turns out closed is noted and the plan chosen again.
+ */
+export async function resolveDisk(request: DiskRequest, world: World, options: RunOptions): Promise<DiskResult> {
+  const started = performance.now();
+  const {signal} = options;
+  const timings: Timings = {total: 0};
+  const disk = {pool: request.pool, name: request.name};
+  const image = await timed(timings, 'glance', () => world.images.get(request.image, request.requester, signal));
+  const never = whyNever(image);
+  if (never !== undefined) throw refused(image, never);
+  return world.turns.take(formatDisk(disk), signal, async () => {
+    const facts = await gatherFacts(image, request, world, signal);
+    const make = {image: image.id, isOurs: parentsOf(image, facts), size: request.size};
+    const inspected = await inspectDisk(disk, make, world, signal);
+    const standing = await keepDisk(disk, make, inspected, world, signal);
+    const walked = standing
+      ? {outcome: 'exists' as const, ...standing, glanceBytes: 0, roads: [standingRoad(standing.parent)]}
+      : await walk(image, request, {facts, make, inspected, timings}, world, options);
+    timings.total = performance.now() - started;
+    return {...walked, ...disk, timings};
+  });
+}
+
+type Walk = {facts: Facts; make: MakeOptions; inspected: Inspected; timings: Timings};
+type Walked = Omit<DiskResult, 'pool' | 'name' | 'timings'>;
+
+async function walk(
+  image: ImageRecord,
+  request: DiskRequest,
+  {facts, make, inspected, timings}: Walk,
+  world: World,
+  options: RunOptions,
+): Promise<Walked> {
+  const tried = new Map<string, string>();
+  let roads: Road[] = [];
+  let outcome: Outcome = 'cloned-from-cache';
+  let glanceBytes = 0;
+  for (let step = 0; step < 20; step++) {
+    const plan = choosePlan(image, {...facts, tried});
+    if (outcome !== 'filled') roads = plan.roads;
+    if (plan.kind === 'refuse') throw refused(image, plan.why);
+    if (plan.kind === 'fill') {
+      const filled = await timed(timings, 'fill', () => fill(image, request.requester, world, options));
+      facts.cached = filled.entry;
+      tried.delete(roadKey(copyOf(facts.cachePool, filled.entry)));
+      if (filled.leader && filled.glanceBytes > 0) outcome = 'filled';
+      if (filled.leader) glanceBytes += filled.glanceBytes;
+      continue;
+    }
+    const made = await timed(timings, 'clone', () =>
+      makeDisk(request, plan.parent, make, inspected, world, options.signal),
+    );
+    if (made.outcome === 'gone') {
+      tried.set(roadKey(plan.parent), made.why);
+      if (plan.kind === 'clone-cached') await dropEntry(facts, made.why, world, options.signal);
+      continue;
+    }
+    const {size, parent} = made;
+    if (made.outcome === 'exists') return {outcome: 'exists', size, parent, glanceBytes, roads: [standingRoad(parent)]};
+    return {outcome: plan.kind === 'clone' ? 'cloned' : outcome, size, parent, glanceBytes, roads};
+  }
+  throw new CellarError('unavailable', `no road to image ${image.id} stayed open long enough`, {
+    hint: 'try again; `cellar status` shows the state of the cluster',
+    object: image.id,
+  });
+}
+
+const copyOf = (pool: string, {rbdImage, snapshot}: {rbdImage: string; snapshot: string}): SnapshotSpec => ({
+  pool,
+  image: rbdImage,
+  snapshot,
+});
+
+const standingRoad = (parent: SnapshotSpec): Road => ({
+  road: 'exists',
+  taken: true,
+  why: `it is a whole clone of ${formatSnapshot(parent)}`,
+});
+
+/** The locations (each in our cluster opened) and the index, at once. */
+async function gatherFacts(
+  image: ImageRecord,
+  {size}: DiskRequest,
+  {cell, images}: World,
+  signal: AbortSignal,
+): Promise<Facts> {
+  const survey = async () => {
+    const [locations, fsid] = await Promise.all([images.locations(image, signal), cell.disks.fsid(signal)]);
+    const looked = await Promise.all(
+      locations.map(async ({url}) => {
+        const parsed = parseLocation(url);
+        if (!parsed.ok || parsed.location.fsid !== fsid) return {url};
+        return {url, state: await cell.disks.parentState(parsed.location, signal)};
+      }),
+    );
+    return {fsid, locations: looked};
+  };
+  const [surveyed, cached] = await Promise.all([survey(), cell.index.get(image.id, signal)]);
+  return {...surveyed, cached, cachePool: cell.copies.pool, size, tried: new Map()};
+}
+
+/** The snapshots a disk of this image may be a clone of: its locations in our cluster, and any generation of its cached copy. */
+function parentsOf(image: ImageRecord, {locations, fsid, cachePool}: Facts): (parent: SnapshotSpec) => boolean {
+  const own = locations.flatMap(({url}) => {
+    const parsed = parseLocation(url);
+    return parsed.ok && parsed.location.fsid === fsid ? [parsed.location] : [];
+  });
+  return parent =>
+    (parent.pool === cachePool && imageOfCopy(parent.image) === image.id) ||
+    own.some(location => sameSnapshot(location, parent));
+}
+
+/** The index names a copy that is gone (an operator removed it by hand): the entry goes too, so that a fill can follow. */
+async function dropEntry(facts: Facts, why: string, {cell, emit}: World, signal: AbortSignal): Promise<void> {
+  if (facts.cached === undefined) return;
+  await cell.index.remove(facts.cached, signal);
+  emit({type: 'entry-dropped', image: facts.cached.image, why});
+  facts.cached = undefined;
+}
+
+async function timed<V>(timings: Timings, step: 'glance' | 'fill' | 'clone', work: () => Promise<V>): Promise<V> {
+  const started = performance.now();
+  try {
+    return await work();
+  } finally {
+    timings[step] = (timings[step] ?? 0) + performance.now() - started;
+  }
+}
+
+const refused = (image: ImageRecord, why: string) =>
+  new CellarError('unacceptable', `image ${image.id} cannot become this disk: ${why}`, {object: image.id});

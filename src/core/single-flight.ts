@@ -1,0 +1,110 @@
+/** What a flight is given: a signal that aborts when nobody waits any more, and a way to tell those who wait. */
+export type Flight<P> = {signal: AbortSignal; report: (progress: P) => void};
+
+type Entry<V, P> = {
+  result: Promise<V>;
+  abort: AbortController;
+  listeners: Map<symbol, ((progress: P) => void) | undefined>;
+  last: P | undefined;
+};
+
+/**
+ * One piece of work per key, shared by all who ask while it runs. A caller that aborts leaves at once; the last one to
+ * leave aborts the work and waits until it has cleaned up, so that a stopped agent has nothing running. A caller that
+ * comes while an abandoned flight is cleaning up waits for it and starts anew.
+ */
+export class SingleFlight<V, P = never> {
+  readonly #flights = new Map<string, Entry<V, P>>();
+
+  /** The keys in flight with their last progress. */
+  get running(): {key: string; progress: P | undefined}[] {
+    return [...this.#flights].map(([key, {last}]) => ({key, progress: last}));
+  }
+
+  async run(
+    key: string,
+    start: (flight: Flight<P>) => Promise<V>,
+    {signal, onProgress}: {signal: AbortSignal; onProgress?: ((progress: P) => void) | undefined},
+  ): Promise<{value: V; leader: boolean}> {
+    signal.throwIfAborted();
+    let entry = this.#flights.get(key);
+    while (entry?.abort.signal.aborted) {
+      await entry.result.catch(() => {});
+      signal.throwIfAborted();
+      entry = this.#flights.get(key);
+    }
+    const leader = entry === undefined;
+    entry ??= this.#takeOff(key, start);
+    return {value: await this.#wait(entry, signal, onProgress), leader};
+  }
+
+  #takeOff(key: string, start: (flight: Flight<P>) => Promise<V>): Entry<V, P> {
+    const abort = new AbortController();
+    const entry: Entry<V, P> = {
+      result: Promise.resolve() as Promise<never>,
+      abort,
+      listeners: new Map(),
+      last: undefined,
+    };
+    const report = (progress: P) => {
+      entry.last = progress;
+      for (const listener of entry.listeners.values()) listener?.(progress);
+    };
+    entry.result = start({signal: abort.signal, report}).finally(() => this.#flights.delete(key));
+    entry.result.catch(() => {}); // everybody may have left: their loss is not an unhandled rejection
+    this.#flights.set(key, entry);
+    return entry;
+  }
+
+  async #wait(entry: Entry<V, P>, signal: AbortSignal, onProgress: ((progress: P) => void) | undefined): Promise<V> {
+    const me = Symbol();
+    entry.listeners.set(me, onProgress);
+    if (entry.last !== undefined) onProgress?.(entry.last);
+    const left = Promise.withResolvers<never>();
+    const leave = () => left.reject(signal.reason);
+    signal.addEventListener('abort', leave, {once: true});
+    if (signal.aborted) leave();
+    try {
+      return await Promise.race([entry.result, left.promise]);
+    } finally {
+      signal.removeEventListener('abort', leave);
+      entry.listeners.delete(me);
+      if (entry.listeners.size === 0 && signal.aborted) {
+        entry.abort.abort(signal.reason);
+        await entry.result.catch(() => {});
+      }
+    }
+  }
+}
+
+/** One at a time per key, in order of arrival. */
+export class Turns {
+  readonly #tails = new Map<string, Promise<void>>();
+
+  async take<V>(key: string, signal: AbortSignal, work: () => Promise<V>): Promise<V> {
+    const before = this.#tails.get(key) ?? Promise.resolve();
+    const {promise: mine, resolve: done} = Promise.withResolvers<void>();
+    const tail = before.then(() => mine);
+    this.#tails.set(key, tail);
+    try {
+      await abortable(before, signal);
+      return await work();
+    } finally {
+      done();
+      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+    }
+  }
+}
+
+/** The promise, or the signal's reason, whichever is first. */
+export async function abortable<V>(promise: Promise<V>, signal: AbortSignal): Promise<V> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, {once: true});
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,137 @@
+import {setTimeout as sleep} from 'node:timers/promises';
+import {CellarError} from '../core/errors.ts';
+import type {Copies, CopyWriter, SnapshotSpec} from '../core/ports.ts';
+import type {Connection} from './connection.ts';
+import {withImage} from './disks.ts';
+import {causeOf, fromRbd, isRbdError} from './errors.ts';
+import {hasAttachedChildren} from './lineage.ts';
+import type {NativeCluster, NativeImage, NativePool} from './native.ts';
+
+/** The snapshot every copy has: Glance's, Nova's and Cinder's own name for it, so that a copy can be a Glance location. */
+export const copySnapshot = 'snap';
+
+/** 4 MiB objects: rbd's own default, and what clones inherit. */
+const order = 22;
+
+export type CopiesOptions = {connection: Connection; pool: string; busyTimeout: number};
+
+/** `Copies` on librbd, on a connection of its own: a filler that is fenced off must not take the clones with it. */
+export class RbdCopies implements Copies {
+  readonly pool: string;
+  readonly #connection: Connection;
+  readonly #busyTimeout: number;
+
+  constructor({connection, pool, busyTimeout}: CopiesOptions) {
+    this.pool = pool;
+    this.#connection = connection;
+    this.#busyTimeout = busyTimeout;
+  }
+
+  async create(name: string, size: number, signal: AbortSignal): Promise<CopyWriter> {
+    return this.#connection.use(this.pool, signal, async pool => {
+      await pool.createImage(name, {size, order});
+      return new RbdCopyWriter(pool.name, name, await pool.openImage(name), 2 ** order);
+    });
+  }
+
+  async list(signal: AbortSignal): Promise<string[]> {
+    const images = await this.#connection.use(this.pool, signal, pool => pool.listImages());
+    return images.map(({name}) => name);
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    const started = performance.now();
+    for (let wait = 250; ; wait = Math.min(wait * 2, 4000)) {
+      try {
+        return await this.#connection.use(this.pool, signal, (pool, cluster) => tryRemove(pool, cluster, name));
+      } catch (error) {
+        if (!isRbdError(causeOf(error), 'EBUSY') || performance.now() - started > this.#busyTimeout) throw error;
+      }
+      await sleep(wait, undefined, {signal});
+    }
+  }
+}
+
+/** One attempt. Whoever still has this generation open lost its lease or died: it is fenced off, so that nothing is written to what we remove. */
+async function tryRemove(pool: NativePool, cluster: NativeCluster, name: string): Promise<void> {
+  try {
+    await withImage(pool, name, {}, async image => {
+      await fenceOthers(image, cluster);
+      await removeSnapshots(pool, image, name);
+    });
+  } catch (error) {
+    if (!isRbdError(error, 'ENOENT')) throw error; // torn or absent: rbd_remove takes away what is left
+  }
+  try {
+    await pool.removeImage(name);
+  } catch (error) {
+    if (!isRbdError(error, 'ENOENT')) throw error;
+  }
+}
+
+async function removeSnapshots(pool: NativePool, image: NativeImage, name: string): Promise<void> {
+  for (const {id, name: snapshot} of await image.listSnapshots()) {
+    if (await hasAttachedChildren(pool, image, id)) throw inUse(pool.name, name);
+    if (await image.isSnapshotProtected(snapshot)) {
+      await image.unprotectSnapshot(snapshot).catch(error => {
+        throw isRbdError(error, 'EBUSY') ? inUse(pool.name, name) : error;
+      });
+    }
+    await image.removeSnapshot(snapshot);
+  }
+}
+
+/** `osd blocklist add`, which `profile rbd` allows for one client's address: its session ends at once, on every OSD. */
+async function fenceOthers(image: NativeImage, cluster: NativeCluster): Promise<void> {
+  for (const {address} of await image.watchers()) {
+    if (cluster.addresses.some(own => own.endsWith(address))) continue;
+    await cluster.monCommand(JSON.stringify({prefix: 'osd blocklist', blocklistop: 'add', addr: address}));
+  }
+}
+
+const inUse = (pool: string, name: string) =>
+  new CellarError('conflict', `the copy ${pool}/${name} has clones`, {
+    hint: 'it can go when the last of them is gone: `rbd children`',
+    object: `${pool}/${name}`,
+  });
+
+class RbdCopyWriter implements CopyWriter {
+  readonly objectSize: number;
+  readonly #pool: string;
+  readonly #name: string;
+  readonly #image: NativeImage;
+
+  constructor(pool: string, name: string, image: NativeImage, objectSize: number) {
+    this.#pool = pool;
+    this.#name = name;
+    this.#image = image;
+    this.objectSize = objectSize;
+  }
+
+  async write(offset: number, data: Uint8Array): Promise<void> {
+    await this.#tell(() => this.#image.write(offset, data));
+  }
+
+  async seal(signal: AbortSignal): Promise<SnapshotSpec> {
+    await this.#tell(async () => {
+      await this.#image.flush();
+      signal.throwIfAborted();
+      await this.#image.createSnapshot(copySnapshot);
+      await this.#image.protectSnapshot(copySnapshot);
+      await this.#image.close();
+    });
+    return {pool: this.#pool, image: this.#name, snapshot: copySnapshot};
+  }
+
+  async abandon(): Promise<void> {
+    await this.#image.close().catch(() => {}); // what counts was said by write or seal
+  }
+
+  async #tell<V>(work: () => Promise<V>): Promise<V> {
+    try {
+      return await work();
+    } catch (error) {
+      throw fromRbd(error, {object: `${this.#pool}/${this.#name}`});
+    }
+  }
+}

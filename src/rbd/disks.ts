@@ -1,0 +1,172 @@
+import {setTimeout as sleep} from 'node:timers/promises';
+import {CellarError} from '../core/errors.ts';
+import {formatSnapshot} from '../core/location.ts';
+import type {DiskSpec, DiskState, Disks, ParentState, SnapshotSpec} from '../core/ports.ts';
+import type {CloneFormat} from './clone-format.ts';
+import type {Connection} from './connection.ts';
+import {causeOf, isRbdError} from './errors.ts';
+import {isRegistered} from './lineage.ts';
+import type {NativeImage, NativePool, ParentSpec} from './native.ts';
+
+export type DisksOptions = {
+  connection: Connection;
+  cloneFormat: CloneFormat;
+  /** ms to wait for a dead client's watch to end (osd_client_watch_timeout is 30 s) before "in use" is believed. */
+  busyTimeout: number;
+};
+
+/** `Disks` on librbd. */
+export class RbdDisks implements Disks {
+  readonly #connection: Connection;
+  readonly #cloneFormat: CloneFormat;
+  readonly #busyTimeout: number;
+
+  constructor({connection, cloneFormat, busyTimeout}: DisksOptions) {
+    this.#connection = connection;
+    this.#cloneFormat = cloneFormat;
+    this.#busyTimeout = busyTimeout;
+  }
+
+  async fsid(signal: AbortSignal): Promise<string> {
+    return (await this.#connection.cluster(signal)).fsid;
+  }
+
+  async parentState(parent: SnapshotSpec, signal: AbortSignal): Promise<ParentState> {
+    const format = await this.#cloneFormat(signal);
+    try {
+      return await this.#connection.use(parent.pool, signal, pool =>
+        withImage(pool, parent.image, {snapshot: parent.snapshot}, async image => {
+          const [{size}, isProtected] = await Promise.all([image.info(), image.isSnapshotProtected(parent.snapshot)]);
+          if (isProtected || format === 2) return {clonable: true, size};
+          return {clonable: false, why: 'the snapshot is not protected, and clones of format 1 need that'};
+        }),
+      );
+    } catch (error) {
+      const why = whyNot(error, parent);
+      if (why === undefined) throw error;
+      return {clonable: false, why};
+    }
+  }
+
+  async state({pool: poolName, name}: DiskSpec, signal: AbortSignal): Promise<DiskState> {
+    return this.#connection.use(poolName, signal, async (pool, cluster) => {
+      try {
+        return await withImage(pool, name, {readOnly: true}, async image => {
+          const [{size, id}, parent, hasData, snapshots] = await Promise.all([
+            image.info(),
+            image.parent(),
+            image.hasOwnData(),
+            image.listSnapshots(),
+          ]);
+          const registered = parent === undefined || (await this.#registered({pool, id}, parent, signal));
+          return {
+            kind: 'image',
+            size,
+            parent: parent && specOf(parent),
+            registered,
+            empty: !hasData && snapshots.length === 0,
+          };
+        });
+      } catch (error) {
+        if (!isRbdError(error, 'ENOENT')) throw error;
+        return nameLeft(pool, name, cluster.fsid);
+      }
+    });
+  }
+
+  async clone(parent: SnapshotSpec, disk: DiskSpec, signal: AbortSignal): Promise<'cloned' | 'exists'> {
+    const cloneFormat = await this.#cloneFormat(signal);
+    const source = await this.#connection.use(parent.pool, signal, async pool => pool);
+    return this.#connection.use(disk.pool, signal, async pool => {
+      try {
+        await source.clone(parent.image, parent.snapshot, pool, disk.name, {cloneFormat});
+        return 'cloned';
+      } catch (error) {
+        if (isRbdError(error, 'EEXIST')) return 'exists';
+        throw error;
+      }
+    });
+  }
+
+  async grow({pool: poolName, name}: DiskSpec, size: number, signal: AbortSignal): Promise<void> {
+    await this.#connection.use(poolName, signal, pool =>
+      withImage(pool, name, {}, async image => {
+        if ((await image.info()).size < size) await image.resize(size);
+      }),
+    );
+  }
+
+  async remove({pool: poolName, name}: DiskSpec, signal: AbortSignal): Promise<void> {
+    const started = performance.now();
+    for (let wait = 250; ; wait = Math.min(wait * 2, 4000)) {
+      try {
+        return await this.#connection.use(poolName, signal, pool => pool.removeImage(name));
+      } catch (error) {
+        if (isRbdError(causeOf(error), 'ENOENT')) return;
+        if (!isRbdError(causeOf(error), 'EBUSY') || performance.now() - started > this.#busyTimeout)
+          throw inUse(error, `${poolName}/${name}`);
+      }
+      await sleep(wait, undefined, {signal});
+    }
+  }
+
+  async #registered(child: {pool: NativePool; id: string}, parent: ParentSpec, signal: AbortSignal): Promise<boolean> {
+    return this.#connection.use(parent.pool, signal, parentPool => isRegistered(child, parent, parentPool));
+  }
+}
+
+/** Opens, works, closes whatever happened. */
+export async function withImage<V>(
+  pool: NativePool,
+  name: string,
+  options: {snapshot?: string; readOnly?: boolean},
+  work: (image: NativeImage) => Promise<V>,
+): Promise<V> {
+  const image = await pool.openImage(name, options);
+  try {
+    return await work(image);
+  } finally {
+    await image.close();
+  }
+}
+
+/** The two objects that make an image's name: without a header they are what a dead clone or removal left. */
+async function nameLeft(pool: NativePool, name: string, fsid: string): Promise<DiskState> {
+  const key = `name_${name}`;
+  const [listed, named] = await Promise.all([pool.omapGet('rbd_directory', [key]), pool.statObject(`rbd_id.${name}`)]);
+  if (!listed.has(key) && named === undefined) return {kind: 'absent'};
+  const left = [listed.has(key) && 'the directory', named && 'an rbd_id object'].filter(Boolean).join(' and ');
+  return {kind: 'torn', why: `${left} of pool ${pool.name} in ${fsid} named an image without a header`};
+}
+
+const specOf = ({pool, image, snapshot}: ParentSpec): SnapshotSpec => ({pool, image, snapshot});
+
+/** The reasons why a parent cannot be cloned, as values; other failures are failures. */
+function whyNot(error: unknown, parent: SnapshotSpec): string | undefined {
+  const cause = causeOf(error);
+  if (isRbdError(cause, 'ENOENT')) {
+    if (cause.syscall === 'rados_ioctx_create') return `there is no pool ${parent.pool}`;
+    return `there is no ${formatSnapshot(parent)}`;
+  }
+  if (isRbdError(cause, 'EPERM', 'EACCES')) return `this agent's key may not read pool ${parent.pool}`;
+  return undefined;
+}
+
+function inUse(error: unknown, object: string): unknown {
+  const cause = causeOf(error);
+  if (isRbdError(cause, 'EBUSY')) {
+    return new CellarError('conflict', `disk ${object} is in use: somebody has it open`, {
+      hint: '`rbd status` shows who',
+      object,
+      cause,
+    });
+  }
+  if (isRbdError(cause, 'ENOTEMPTY')) {
+    return new CellarError('conflict', `disk ${object} has snapshots`, {
+      hint: '`rbd snap ls` shows them; remove them first',
+      object,
+      cause,
+    });
+  }
+  return error;
+}

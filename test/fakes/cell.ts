@@ -1,0 +1,235 @@
+import {randomUUID} from 'node:crypto';
+import type {Entry} from '../../src/core/entry.ts';
+import {CellarError} from '../../src/core/errors.ts';
+import {formatSnapshot, sameSnapshot} from '../../src/core/location.ts';
+import type {
+  Cell,
+  CopyWriter,
+  DiskSpec,
+  DiskState,
+  Intent,
+  Lease,
+  ParentState,
+  SnapshotSpec,
+} from '../../src/core/ports.ts';
+
+type FakeImage = {
+  data: Buffer;
+  size: number;
+  /** Did anybody write to it? */
+  own: boolean;
+  parent?: SnapshotSpec;
+  registered: boolean;
+  snapshots: Map<string, {protected: boolean; data: Buffer}>;
+};
+
+/** A cell's cluster in memory, for tests of the core. It passes the suites that real Ceph passes. */
+export class FakeCell implements Cell {
+  readonly id = randomUUID();
+  readonly images = new Map<string, FakeImage>();
+  readonly torn = new Set<string>();
+  readonly pools = new Set<string>();
+  readonly forbidden = new Set<string>();
+  readonly entries = new Map<string, string>();
+  readonly claims = new Map<string, string>();
+  readonly held = new Map<string, string>();
+  readonly journal = new Map<string, string>();
+  readonly cachePool: string;
+  /** Called before each step by its name; what it throws, the step fails with. */
+  before: (step: string, object: string) => void | Promise<void> = () => {};
+
+  constructor({cachePool = 'cellar', pools = ['vms', 'images']}: {cachePool?: string; pools?: string[]} = {}) {
+    this.cachePool = cachePool;
+    for (const pool of [cachePool, ...pools]) this.pools.add(pool);
+  }
+
+  readonly disks = {
+    fsid: async () => this.id,
+    parentState: async (parent: SnapshotSpec): Promise<ParentState> => {
+      if (!this.pools.has(parent.pool)) return {clonable: false, why: `there is no pool ${parent.pool}`};
+      if (this.forbidden.has(parent.pool))
+        return {clonable: false, why: `this agent's key may not read pool ${parent.pool}`};
+      const snapshot = this.images.get(`${parent.pool}/${parent.image}`)?.snapshots.get(parent.snapshot);
+      if (snapshot === undefined) return {clonable: false, why: `there is no ${formatSnapshot(parent)}`};
+      if (!snapshot.protected)
+        return {clonable: false, why: 'the snapshot is not protected, and clones of format 1 need that'};
+      return {clonable: true, size: snapshot.data.length};
+    },
+    state: async (disk: DiskSpec): Promise<DiskState> => {
+      await this.before('state', disk.name);
+      const image = this.images.get(key(disk));
+      if (image === undefined)
+        return this.torn.has(key(disk)) ? {kind: 'torn', why: 'the directory names it'} : {kind: 'absent'};
+      return {
+        kind: 'image',
+        size: image.size,
+        parent: image.parent,
+        registered: image.parent === undefined || image.registered,
+        empty: !image.own && image.snapshots.size === 0,
+      };
+    },
+    clone: async (parent: SnapshotSpec, disk: DiskSpec, signal: AbortSignal): Promise<'cloned' | 'exists'> => {
+      signal.throwIfAborted();
+      await this.before('clone', disk.name);
+      const snapshot = this.images.get(`${parent.pool}/${parent.image}`)?.snapshots.get(parent.snapshot);
+      if (snapshot === undefined) throw new CellarError('not-found', `there is no ${formatSnapshot(parent)}`);
+      if (this.images.has(key(disk)) || this.torn.has(key(disk))) return 'exists';
+      this.images.set(key(disk), {
+        data: snapshot.data,
+        size: snapshot.data.length,
+        own: false,
+        parent: {...parent},
+        registered: true,
+        snapshots: new Map(),
+      });
+      return 'cloned';
+    },
+    grow: async (disk: DiskSpec, size: number) => {
+      await this.before('grow', disk.name);
+      const image = this.images.get(key(disk));
+      if (image === undefined) throw new CellarError('not-found', 'no such disk');
+      image.size = Math.max(image.size, size);
+    },
+    remove: async (disk: DiskSpec) => {
+      await this.before('remove', disk.name);
+      if (this.images.get(key(disk))?.snapshots.size) throw new CellarError('conflict', 'it has snapshots');
+      this.images.delete(key(disk));
+      this.torn.delete(key(disk));
+    },
+  };
+
+  get copies() {
+    return {
+      pool: this.cachePool,
+      create: async (name: string, size: number): Promise<CopyWriter> => {
+        await this.before('create', name);
+        const full = `${this.cachePool}/${name}`;
+        if (this.images.has(full)) throw new CellarError('conflict', 'it exists');
+        const image: FakeImage = {data: Buffer.alloc(size), size, own: false, registered: true, snapshots: new Map()};
+        this.images.set(full, image);
+        return this.#writer(name, image);
+      },
+      list: async () =>
+        [...this.images.keys(), ...this.torn]
+          .filter(name => name.startsWith(`${this.cachePool}/`))
+          .map(name => name.slice(this.cachePool.length + 1)),
+      remove: async (name: string) => {
+        await this.before('remove-copy', name);
+        const children = [...this.images.values()].some(
+          ({parent}) => parent?.pool === this.cachePool && parent.image === name,
+        );
+        if (children) throw new CellarError('conflict', 'it has clones');
+        this.images.delete(`${this.cachePool}/${name}`);
+        this.torn.delete(`${this.cachePool}/${name}`);
+      },
+    };
+  }
+
+  readonly index = {
+    get: async (imageId: string) => this.#entry(this.entries.get(imageId)),
+    list: async () => [...this.entries.values()].map(text => JSON.parse(text) as Entry),
+    claim: async (imageId: string, generation: string) => {
+      await this.before('claim', imageId);
+      this.claims.set(imageId, generation);
+    },
+    publish: async (entry: Entry, replaces: Entry | undefined) => {
+      await this.before('publish', entry.image);
+      if (this.claims.get(entry.image) !== entry.generation) return false;
+      if (this.entries.get(entry.image) !== (replaces && JSON.stringify(replaces))) return false;
+      this.entries.set(entry.image, JSON.stringify(entry));
+      this.claims.delete(entry.image);
+      return true;
+    },
+    unclaim: async (imageId: string, generation: string) => {
+      if (this.claims.get(imageId) === generation) this.claims.delete(imageId);
+    },
+    remove: async (entry: Entry) =>
+      this.entries.get(entry.image) === JSON.stringify(entry) && this.entries.delete(entry.image),
+  };
+
+  readonly leases = {
+    acquire: async (name: string): Promise<Lease | undefined> => {
+      await this.before('acquire', name);
+      if (this.held.has(name)) return undefined;
+      const cookie = randomUUID();
+      this.held.set(name, cookie);
+      const lost = new AbortController();
+      this.lose = () => lost.abort(new Error('lost'));
+      const release = async () => {
+        if (this.held.get(name) === cookie) this.held.delete(name);
+      };
+      return {lost: lost.signal, release};
+    },
+    holder: async (name: string) => this.held.get(name),
+  };
+  /** Makes the last lease that was given lost. */
+  lose = () => {};
+
+  readonly intents = {
+    get: async (disk: DiskSpec) => parse(this.journal.get(key(disk))),
+    put: async (disk: DiskSpec, intent: Intent, expected: Intent | undefined) => {
+      await this.before('intent', disk.name);
+      if (this.journal.get(key(disk)) !== (expected && JSON.stringify(expected))) return false;
+      this.journal.set(key(disk), JSON.stringify(intent));
+      return true;
+    },
+    clear: async (disk: DiskSpec, intent: Intent) => {
+      await this.before('clear', disk.name);
+      return this.journal.get(key(disk)) === JSON.stringify(intent) && this.journal.delete(key(disk));
+    },
+    list: async () =>
+      [...this.journal].map(([name, text]) => ({
+        disk: {pool: name.split('/')[0] ?? '', name: name.split('/')[1] ?? ''},
+        intent: JSON.parse(text) as Intent,
+      })),
+  };
+
+  /** The bytes a guest would read. */
+  read(disk: DiskSpec): Buffer {
+    const image = this.images.get(key(disk));
+    if (image === undefined) throw new Error(`no ${key(disk)}`);
+    return Buffer.concat([image.data, Buffer.alloc(image.size - image.data.length)]);
+  }
+
+  /** An image as somebody else would have put it there. */
+  put({pool, image, snapshot}: SnapshotSpec, data: Buffer, isProtected = true): void {
+    this.images.set(`${pool}/${image}`, {
+      data,
+      size: data.length,
+      own: true,
+      registered: true,
+      snapshots: new Map([[snapshot, {protected: isProtected, data}]]),
+    });
+  }
+
+  hasChildren(parent: SnapshotSpec): boolean {
+    return [...this.images.values()].some(image => image.parent !== undefined && sameSnapshot(image.parent, parent));
+  }
+
+  #writer(name: string, image: FakeImage): CopyWriter {
+    const before = this.before;
+    return {
+      objectSize: 4 * 1024 * 1024,
+      write: async (offset, data) => {
+        await before('write', name);
+        if (offset + data.length > image.size) throw new CellarError('internal', 'a write beyond the end');
+        image.own = true;
+        Buffer.from(data).copy(image.data, offset);
+      },
+      seal: async () => {
+        await before('seal', name);
+        image.snapshots.set('snap', {protected: true, data: Buffer.from(image.data)});
+        return {pool: this.cachePool, image: name, snapshot: 'snap'};
+      },
+      abandon: async () => {},
+    };
+  }
+
+  #entry = (text: string | undefined): Entry | undefined =>
+    text === undefined ? undefined : (JSON.parse(text) as Entry);
+}
+
+const key = ({pool, name}: DiskSpec): string => `${pool}/${name}`;
+
+const parse = (text: string | undefined): Intent | undefined =>
+  text === undefined ? undefined : (JSON.parse(text) as Intent);
