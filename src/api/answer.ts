@@ -7,7 +7,10 @@ import {type DiskAnswer, headers, mediaTypes} from './wire.ts';
 
 /** One request's way out. After `end` or `fail` nothing more is written; a caller that is gone is no error. */
 export interface Answer {
-  /** From the first call on the answer is lines, with status 200 whatever comes after. */
+  /**
+   * For an answer in lines. With the first of them the status is 200 whatever comes after; an error before it is answered
+   * like any other, with its own status.
+   */
   stream(): {progress(progress: Progress): void; result(answer: DiskAnswer): void};
   json(body: object): void;
   fail(error: CellarError): void;
@@ -46,12 +49,19 @@ export function answerOn(response: ServerResponse, options: AnswerOptions): Answ
   return {
     json: body => send(200, body),
     stream: () => {
-      head(200, mediaTypes.ndjson);
-      response.flushHeaders();
       const write = throttle(response, options.progressInterval);
+      const begin = () => {
+        if (!response.headersSent) head(200, mediaTypes.ndjson);
+      };
       return {
-        progress: progress => write({progress}, progress.received === progress.size),
-        result: result => response.end(line({result})),
+        progress: progress => {
+          begin();
+          write({progress}, progress.received === progress.size);
+        },
+        result: result => {
+          begin();
+          response.end(line({result}));
+        },
       };
     },
     fail: error => {
@@ -64,7 +74,7 @@ export function answerOn(response: ServerResponse, options: AnswerOptions): Answ
 
 const line = (value: object) => `${JSON.stringify(value)}\n`;
 
-/** Drops lines that come too fast, or that the reader is too slow for; `important` ones go out in any case. */
+/** Drops lines that come too fast, unless they are `important`, and any that the reader is too slow for. */
 function throttle(response: ServerResponse, interval: number): (value: object, important: boolean) => void {
   let last = Number.NEGATIVE_INFINITY;
   return (value, important) => {

@@ -3,7 +3,7 @@ import {Refusal} from './problem.ts';
 
 export type Method = 'GET' | 'PUT' | 'DELETE';
 
-/** What a route must have to be found: `{braces}` stand for one segment of the path. */
+/** What a route must have to be found: `{braces}` stand for one segment of the path that is not empty. */
 export type Routed = {method: Method; path: string};
 
 export type Found<Route> = {route: Route; params: Record<string, string>};
@@ -36,7 +36,7 @@ function match(pattern: string[], segments: string[]): Record<string, string> | 
   const params: Record<string, string> = {};
   for (const [i, part] of pattern.entries()) {
     const segment = segments[i] ?? '';
-    if (part.startsWith('{')) params[part.slice(1, -1)] = segment;
+    if (part.startsWith('{') && segment !== '') params[part.slice(1, -1)] = segment;
     else if (part !== segment) return undefined;
   }
   return params;

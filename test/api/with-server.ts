@@ -53,7 +53,11 @@ export async function withServer(
 }
 
 export function send(socket: string, method: string, path: string, {headers = {}, body}: Ask = {}): Promise<Answer> {
-  const type: Record<string, string> = body === undefined ? {} : {'Content-Type': 'application/json'};
+  const type: Record<string, string> =
+    body === undefined
+      ? {}
+      : // Node's client gives the body of a DELETE no length by itself.
+        {'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body))};
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest({socketPath: socket, method, path, headers: {...type, ...headers}}, async incoming => {
       const received = await text(incoming).catch(reject);
