@@ -1,0 +1,150 @@
+import {ours, oursIfSet} from './option.ts';
+import {choice, filled, integer, list, mode, pool, string, uuid} from './types.ts';
+
+const atLeast = (min: number, max?: number) => filled(integer(max === undefined ? {min} : {min, max}));
+
+/** cellar's own sections. */
+export const cellarOptions = {
+  cell: {
+    name: oursIfSet(string(), {
+      help: "The cell's name in Nova, for messages.",
+      reason: 'Nothing on a compute host names its cell: it is known by its message bus.',
+    }),
+    uuid: oursIfSet(uuid(), {
+      help: "The cell's uuid in Nova, as `nova-manage cell_v2 list_cells` prints it.",
+      reason: 'As for the name.',
+    }),
+    expected_fsid: oursIfSet(uuid(), {
+      help: 'The fsid of the Ceph cluster this host must find. With another one the agent refuses to start.',
+      reason: 'Not set: whatever cluster the Ceph configuration leads to is taken to be the right one.',
+    }),
+  },
+  image_store: {
+    pool: ours(pool(), {
+      default: 'cellar',
+      help: "The pool of the cell's cached copies.",
+      reason:
+        "A pool of its own: Nova's cephx user may only read there, or `server image create` would write its snapshots into it.",
+    }),
+    disk_pools: ours(filled(list(pool())), {
+      default: '$libvirt.images_rbd_pool',
+      help: 'The pools in which the agent makes instance disks. A request for any other pool is refused.',
+      reason: "Nova's pool, and no other: the agent's key may reach more than its callers should.",
+    }),
+    rbd_user: ours(filled(string()), {
+      default: 'cellar',
+      help: "The agent's cephx user, without `client.`. It needs `profile rbd` on the cache pool and on the disk pools.",
+      reason: "Not Nova's user, which must not be able to write to the cache pool.",
+    }),
+    ceph_conf: ours(string(), {
+      default: '$libvirt.images_rbd_ceph_conf',
+      help: "The configuration file of the cell's Ceph; empty: librados looks in its usual places.",
+      reason: 'The cluster that Nova uses on this host.',
+    }),
+    keyring: ours(string(), {
+      default: '',
+      help: "The file with the user's key; empty: as the Ceph configuration says.",
+      reason: 'Ceph finds /etc/ceph/ceph.client.<user>.keyring by itself.',
+    }),
+    connect_timeout: ours(atLeast(1), {
+      default: '5',
+      unit: 'seconds',
+      help: 'How long connecting to the cluster may take.',
+      reason: "Nova's rbd_connect_timeout: a cluster in good order answers within milliseconds.",
+    }),
+    osd_op_timeout: ours(atLeast(1), {
+      default: '30',
+      unit: 'seconds',
+      help: 'How long one operation on data may take before it fails. Ceph itself would wait for ever.',
+      reason: 'Longer than the about 20 s in which Ceph notices a dead OSD and the others take over.',
+    }),
+    mon_op_timeout: ours(atLeast(1), {
+      default: '10',
+      unit: 'seconds',
+      help: 'How long one question to the monitors may take before it fails.',
+      reason: 'Longer than an election among the monitors, which takes about 5 s.',
+    }),
+    clone_format: ours(choice(['auto', '1', '2']), {
+      default: 'auto',
+      help: 'How disks are cloned. `1` needs a protected parent and every client can read it; `2` needs none, and clients of Mimic or later.',
+      reason: '`auto` lets the cluster decide, by its min_compat_client, as `rbd clone` does.',
+    }),
+    fill_in_flight: ours(atLeast(1, 256), {
+      default: '16',
+      reload: true,
+      help: 'Writes to the cluster that a fill keeps in flight. Each holds up to one RADOS object, 4 MiB, in memory.',
+      reason: 'Enough to keep several OSDs busy at once, in 64 MiB.',
+    }),
+    fill_lease: ours(atLeast(5), {
+      default: '30',
+      unit: 'seconds',
+      help: 'How long the lease of a fill holds without renewal. A dead filler delays the others by at most this.',
+      reason: 'As long as osd_op_timeout: one slow operation does not lose it. Below 5 s a pause of the process would.',
+    }),
+    fill_timeout: ours(atLeast(0), {
+      default: '3600',
+      unit: 'seconds',
+      reload: true,
+      help: 'How long one fill may take in all; 0: as long as bytes keep coming.',
+      reason: 'An hour carries 360 GB at 100 MB/s; what takes longer is more likely stuck than large.',
+    }),
+    fill_stall_timeout: ours(atLeast(1), {
+      default: '60',
+      unit: 'seconds',
+      reload: true,
+      help: 'A fill that has got no byte from Glance for so long is given up.',
+      reason: "Longer than a failover of a load balancer or of Glance's own Ceph, shorter than anybody's patience.",
+    }),
+    wait_timeout: ours(atLeast(1), {
+      default: '3600',
+      unit: 'seconds',
+      reload: true,
+      help: "How long a request waits for somebody else's fill of its image.",
+      reason: 'As long as a fill may take: giving up earlier would only start the wait again.',
+    }),
+    disk_busy_timeout: ours(atLeast(0), {
+      default: '35',
+      unit: 'seconds',
+      reload: true,
+      help: 'How long to wait for the watch of a dead client on a disk that must be repaired or removed.',
+      reason: 'Ceph drops the watch of a dead client after 30 s.',
+    }),
+  },
+  agent: {
+    socket: ours(filled(string()), {
+      default: '/run/cellar/cellar.sock',
+      help: "The unix socket of the agent's API. A socket handed over by systemd comes first.",
+      reason: 'Where the packaged cellar-agent.socket listens.',
+    }),
+    socket_mode: ours(mode(), {
+      default: '0660',
+      help: 'The permissions of the socket.',
+      reason: 'Owner and group; whoever can connect can have disks made and removed.',
+    }),
+    log_level: ours(choice(['debug', 'info', 'warn', 'error']), {
+      default: 'info',
+      reload: true,
+      help: 'What is logged, and everything more severe.',
+      reason: 'One line for each disk and each fill.',
+    }),
+    request_timeout: ours(atLeast(1), {
+      default: '3900',
+      unit: 'seconds',
+      reload: true,
+      help: 'How long one request of the API may take in all.',
+      reason: 'A fill of the longest kind and five minutes for what comes before and after it.',
+    }),
+    auth_section: ours(filled(string()), {
+      default: 'service_user',
+      help: 'The section with the login of the agent at Keystone.',
+      reason: "Nova's service user has the service role that Glance asks for.",
+    }),
+    shutdown_timeout: ours(atLeast(0), {
+      default: '30',
+      unit: 'seconds',
+      reload: true,
+      help: 'How long the agent lets requests finish when it is told to stop. Fills are given up at once; another host goes on.',
+      reason: 'A clone takes seconds; systemd kills after 90 s.',
+    }),
+  },
+};

@@ -1,0 +1,187 @@
+import {hostDomain} from './addresses.ts';
+import {hostAddress, hostName} from './host.ts';
+import {novas, novasIfSet} from './option.ts';
+import {boolean, choice, float, integer, list, string} from './types.ts';
+
+const asNova = "Nova's default.";
+const unset = 'Not set, as in Nova.';
+
+/** Nova's options that cellar reads, with Nova's own names, types and defaults: a host that runs Nova sets them already. */
+export const novaOptions = {
+  DEFAULT: {
+    host: novas(hostDomain(), {
+      default: hostName,
+      help: 'The name of this host in Nova: of its services, its compute node and its host mapping.',
+      reason: asNova,
+    }),
+    my_ip: novas(string(), {
+      default: hostAddress,
+      help: 'The address of this host on the management network.',
+      reason: 'What Nova guesses.',
+    }),
+    state_path: novas(string(), {
+      default: '/var/lib/nova',
+      help: "The directory of Nova's state.",
+      reason: "Where distributions put it. Nova's built-in default is the directory of its own Python code.",
+    }),
+    instances_path: novas(string(), {
+      default: '$state_path/instances',
+      help: "The directory of Nova's instances, and of the local image cache below `_base`.",
+      reason: asNova,
+    }),
+    transport_url: novas(string(), {
+      default: 'rabbit://',
+      secret: true,
+      help: "The message bus of this host's cell.",
+      reason: asNova,
+    }),
+  },
+  libvirt: {
+    images_type: novas(choice(['raw', 'flat', 'qcow2', 'lvm', 'rbd', 'ploop', 'default']), {
+      default: 'default',
+      help: 'How Nova stores instance disks. cellar serves hosts where it is `rbd`.',
+      reason: asNova,
+    }),
+    images_rbd_pool: novas(string(), {default: 'rbd', help: 'The pool of the instance disks.', reason: asNova}),
+    images_rbd_ceph_conf: novas(string(), {
+      default: '',
+      help: "The configuration file of the cell's Ceph; empty: librados looks in its usual places.",
+      reason: asNova,
+    }),
+    rbd_user: novasIfSet(string(), {
+      help: "Nova's own cephx user, without `client.`. The agent does not use it, and tells Nova's rights on the cache pool by it.",
+      reason: unset,
+    }),
+    rbd_secret_uuid: novasIfSet(string(), {help: "The libvirt secret that holds that user's key.", reason: unset}),
+  },
+  glance: {
+    api_servers: novasIfSet(list(string()), {
+      help: 'URLs of Glance, tried in random order. When set it wins over `endpoint_override`.',
+      reason: unset,
+    }),
+    endpoint_override: novasIfSet(string(), {
+      help: "The URL of Glance, instead of the service catalogue's.",
+      reason: unset,
+    }),
+    service_type: novas(string(), {default: 'image', help: "Glance's type in the service catalogue.", reason: asNova}),
+    service_name: novasIfSet(string(), {help: "Glance's name in the service catalogue.", reason: unset}),
+    valid_interfaces: novas(list(string()), {
+      default: 'internal,public',
+      help: 'Interfaces in the service catalogue, the preferred one first: internal, public, admin.',
+      reason: asNova,
+    }),
+    region_name: novasIfSet(string(), {help: 'The region in the service catalogue.', reason: unset}),
+    cafile: novasIfSet(string(), {
+      deprecated: [{group: 'ssl', name: 'ca_file'}],
+      help: 'PEM file of the authorities that vouch for Glance.',
+      reason: unset,
+    }),
+    certfile: novasIfSet(string(), {
+      deprecated: [{group: 'ssl', name: 'cert_file'}],
+      help: 'PEM file of the certificate to show to Glance.',
+      reason: unset,
+    }),
+    keyfile: novasIfSet(string(), {
+      deprecated: [{group: 'ssl', name: 'key_file'}],
+      help: 'PEM file of the key of that certificate.',
+      reason: unset,
+    }),
+    insecure: novas(boolean(), {
+      default: 'false',
+      deprecated: [{group: 'glance', name: 'api_insecure'}],
+      help: "Do not check Glance's certificate.",
+      reason: asNova,
+    }),
+    timeout: novasIfSet(integer(), {unit: 'seconds', help: 'How long one request to Glance may take.', reason: unset}),
+    num_retries: novas(integer({min: 0}), {
+      default: '3',
+      reload: true,
+      help: 'How often a failed request to Glance is tried again.',
+      reason: asNova,
+    }),
+    connect_retries: novasIfSet(integer(), {help: 'How often a failed connection is tried again.', reason: unset}),
+    connect_retry_delay: novasIfSet(float(), {
+      unit: 'seconds',
+      help: 'The pause before it; not set: 0.5 s, doubled each time, up to 60 s.',
+      reason: unset,
+    }),
+    status_code_retries: novasIfSet(integer(), {
+      help: 'How often a request is tried again that got a status such as 503.',
+      reason: unset,
+    }),
+    status_code_retry_delay: novasIfSet(float(), {
+      unit: 'seconds',
+      help: 'The pause before it; not set: 0.5 s, doubled each time, up to 60 s.',
+      reason: unset,
+    }),
+  },
+  service_user: {
+    auth_type: novasIfSet(string(), {
+      deprecated: [{name: 'auth_plugin'}],
+      help: 'How the service user logs in: password, v3password, v3applicationcredential, token, v3token.',
+      reason: unset,
+    }),
+    auth_section: novasIfSet(string(), {
+      help: 'Another section that holds the login instead of this one.',
+      reason: unset,
+    }),
+    auth_url: novasIfSet(string(), {help: 'The URL of Keystone.', reason: unset}),
+    username: novasIfSet(string(), {
+      deprecated: [{name: 'user-name'}, {name: 'user_name'}],
+      help: 'The name of the service user.',
+      reason: unset,
+    }),
+    user_id: novasIfSet(string(), {help: 'The id of the service user.', reason: unset}),
+    password: novasIfSet(string(), {secret: true, help: 'The password of the service user.', reason: unset}),
+    user_domain_id: novasIfSet(string(), {help: "The id of the user's domain.", reason: unset}),
+    user_domain_name: novasIfSet(string(), {help: "The name of the user's domain.", reason: unset}),
+    project_id: novasIfSet(string(), {
+      deprecated: [{name: 'tenant-id'}, {name: 'tenant_id'}],
+      help: 'The id of the project to be scoped to.',
+      reason: unset,
+    }),
+    project_name: novasIfSet(string(), {
+      deprecated: [{name: 'tenant-name'}, {name: 'tenant_name'}],
+      help: 'The name of the project to be scoped to.',
+      reason: unset,
+    }),
+    project_domain_id: novasIfSet(string(), {help: "The id of the project's domain.", reason: unset}),
+    project_domain_name: novasIfSet(string(), {help: "The name of the project's domain.", reason: unset}),
+    domain_id: novasIfSet(string(), {help: 'The id of the domain to be scoped to.', reason: unset}),
+    domain_name: novasIfSet(string(), {help: 'The name of the domain to be scoped to.', reason: unset}),
+    default_domain_id: novasIfSet(string(), {
+      help: "The user's and the project's domain, by id, where not set.",
+      reason: unset,
+    }),
+    default_domain_name: novasIfSet(string(), {
+      help: "The user's and the project's domain, by name, where not set.",
+      reason: unset,
+    }),
+    system_scope: novasIfSet(string(), {help: '`all` for a token scoped to the system.', reason: unset}),
+    trust_id: novasIfSet(string(), {help: 'The trust to be scoped to.', reason: unset}),
+    application_credential_id: novasIfSet(string(), {help: 'The id of the application credential.', reason: unset}),
+    application_credential_name: novasIfSet(string(), {
+      help: 'The name of the application credential; it needs the user too.',
+      reason: unset,
+    }),
+    application_credential_secret: novasIfSet(string(), {
+      secret: true,
+      help: 'The secret of the application credential.',
+      reason: unset,
+    }),
+    token: novasIfSet(string(), {secret: true, help: 'A token to log in with.', reason: unset}),
+    cafile: novasIfSet(string(), {help: 'PEM file of the authorities that vouch for Keystone.', reason: unset}),
+    certfile: novasIfSet(string(), {help: 'PEM file of the certificate to show to Keystone.', reason: unset}),
+    keyfile: novasIfSet(string(), {help: 'PEM file of the key of that certificate.', reason: unset}),
+    insecure: novas(boolean(), {default: 'false', help: "Do not check Keystone's certificate.", reason: asNova}),
+    timeout: novasIfSet(integer(), {
+      unit: 'seconds',
+      help: 'How long one request to Keystone may take.',
+      reason: unset,
+    }),
+    region_name: novasIfSet(string(), {
+      help: 'The region in the service catalogue, where `[glance] region_name` is not set.',
+      reason: unset,
+    }),
+  },
+};

@@ -1,0 +1,194 @@
+import {normalGroup} from './files.ts';
+import {interpolate} from './interpolate.ts';
+import {type Found, type Inputs, Lookup, type Origin, optionKey, place} from './lookup.ts';
+import {defaultText, type Option, type Table} from './option.ts';
+import {circle, Fault, groupReference, missingReference, type Place, valueProblem} from './problem.ts';
+import {mask, maskUrls, soundsSecret} from './secret.ts';
+import {Invalid} from './types.ts';
+
+/** A value as read. `str` is Python's str() of it, for interpolation; `secret` also when a secret was interpolated into it. */
+export type Reading = {value: unknown; str: string; origin: Origin; secret: boolean};
+
+/**
+ * Reads options the way oslo.config does, each not before it is asked for. Its surprises are kept on purpose, since Nova on
+ * the same host reads the same files: see docs/configuration.md.
+ */
+export class Resolver {
+  readonly #table: Table;
+  readonly #lookup: Lookup;
+  readonly #oldNames: Map<string, {group: string; name: string}>;
+  readonly #known = new Map<string, Reading | Fault>();
+  readonly #open: string[] = [];
+
+  constructor(table: Table, inputs: Inputs) {
+    this.#table = table;
+    this.#lookup = new Lookup(inputs);
+    this.#oldNames = oldNames(table);
+  }
+
+  /** The option's value; undefined when there is no such option. Fails with Fault, every time the same. */
+  read(group: string, name: string): Reading | undefined {
+    const found = this.#find(group, name);
+    if (found === undefined) return undefined;
+    return this.#once(optionKey(group, name), () => this.#evaluate(group, name, found.name, found.option));
+  }
+
+  /** The option behind a name, perhaps an old one; then `name` is the new one. */
+  #find(group: string, name: string): {option: Option<unknown>; name: string} | undefined {
+    const own = this.#option(group, name);
+    if (own !== undefined) return {option: own, name};
+    const real = this.#oldNames.get(optionKey(group, name));
+    if (real === undefined) return undefined;
+    const option = this.#option(real.group === 'DEFAULT' ? group : real.group, real.name);
+    if (option === undefined) throw new Stumble();
+    return {option, name: real.name};
+  }
+
+  #option(group: string, name: string): Option<unknown> | undefined {
+    const options = this.#isGroup(group) ? this.#table[group] : undefined;
+    return options !== undefined && Object.hasOwn(options, name) ? options[name] : undefined;
+  }
+
+  #isGroup(name: string): boolean {
+    return Object.hasOwn(this.#table, name);
+  }
+
+  #once(key: string, evaluate: () => Reading): Reading {
+    const known = this.#known.get(key) ?? this.#evaluateOnce(key, evaluate);
+    if (known instanceof Fault) throw known;
+    return known;
+  }
+
+  #evaluateOnce(key: string, evaluate: () => Reading): Reading | Fault {
+    if (this.#open.includes(key)) return new Fault(circle([...this.#open, key]));
+    this.#open.push(key);
+    let result: Reading | Fault;
+    try {
+      result = evaluate();
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      result = error;
+    } finally {
+      this.#open.pop();
+    }
+    this.#known.set(key, result);
+    return result;
+  }
+
+  #evaluate(group: string, asked: string, name: string, option: Option<unknown>): Reading {
+    const found = this.#raw(group, asked, name, option);
+    if (found === undefined) return {value: undefined, str: '', origin: {from: 'default'}, secret: option.secret};
+    const at = {...place(found.origin), option: optionKey(group, name)};
+    const parts = found.texts.map(text => this.#substitute(text, group, at, option.secret));
+    const secret = option.secret || parts.some(part => part.secret);
+    try {
+      const parsed = parts.map(({text}) => option.type.parse(text));
+      const value = option.type.multi === true ? parsed.flat() : parsed[0];
+      return {value, str: value === undefined ? '' : option.type.str(value), origin: found.origin, secret};
+    } catch (error) {
+      if (!(error instanceof Invalid)) throw error;
+      const shown = secret ? mask : maskUrls(parts.map(({text}) => text).join('\n'));
+      throw new Fault(valueProblem(at, error.message, shown, option));
+    }
+  }
+
+  #raw(group: string, asked: string, name: string, option: Option<unknown>): Found | undefined {
+    const old = option.deprecated.map(one => ({group: one.group ?? group, name: one.name ?? name}));
+    return (
+      this.#lookup.commandLine(group, name) ??
+      this.#lookup.environment(group, asked) ??
+      this.#lookup.files([{group, name}, ...old], option.type.multi ?? false) ??
+      fromDefault(option)
+    );
+  }
+
+  #substitute(text: string, group: string, at: Place, hide: boolean): {text: string; secret: boolean} {
+    let secret = false;
+    const result = interpolate(text, name => {
+      try {
+        const reading = this.#refer(name, group);
+        if (reading === undefined) throw new Fault(missingReference(at, name, hide), true);
+        secret ||= reading.secret;
+        return reading.str;
+      } catch (error) {
+        if (error instanceof Stumble) return undefined;
+        throw error instanceof NoSuchGroup ? new Fault(groupReference(at, name, hide)) : error;
+      }
+    });
+    return {text: result, secret};
+  }
+
+  /** What `$name` means in a value of `group`: an option of the group itself first, then one of [DEFAULT]. */
+  #refer(name: string, group: string): Reading | undefined {
+    const dot = name.indexOf('.');
+    if (dot < 0) return this.#firstOf(group, name, name);
+    const [other, option] = [name.slice(0, dot), name.slice(dot + 1)];
+    // oslo.config has no group of the name DEFAULT.
+    if (other !== 'DEFAULT' && this.#isGroup(other)) return this.#firstOf(other, option, name);
+    const outside = other === 'DEFAULT' ? undefined : this.#outside(other, option);
+    if (outside === undefined) throw new NoSuchGroup();
+    return outside;
+  }
+
+  /** An option that exists but fails for want of another one counts as missing here, as it does in oslo.config. */
+  #firstOf(group: string, name: string, nameInDefault: string): Reading | undefined {
+    let failed: Fault | undefined;
+    try {
+      const own = this.#readAny(group, name);
+      if (own !== undefined) return own;
+    } catch (error) {
+      if (!(error instanceof Fault) || !error.noSuchOption) throw error;
+      failed = error;
+    }
+    const reading = this.#readAny('DEFAULT', nameInDefault);
+    if (reading === undefined && failed !== undefined) throw failed;
+    return reading;
+  }
+
+  #readAny(group: string, name: string): Reading | undefined {
+    // In [DEFAULT] groups and options share their names, and a group has no value.
+    if (group === 'DEFAULT' && name !== 'DEFAULT' && this.#isGroup(name)) throw new NoSuchGroup();
+    return this.read(group, name) ?? this.#outside(group, name);
+  }
+
+  /** Nova has far more options than our table. One that is set is taken at its word; what the others default to, only Nova knows. */
+  #outside(group: string, name: string): Reading | undefined {
+    if (name.includes('.') || group !== normalGroup(group)) return undefined;
+    const found = this.#lookup.environment(group, name) ?? this.#lookup.files([{group, name}], false);
+    if (found === undefined) return undefined;
+    const hide = soundsSecret(name);
+    const at = {...place(found.origin), option: optionKey(group, name)};
+    return this.#once(`outside ${at.option}`, () => {
+      const {text, secret} = this.#substitute(found.texts[0] ?? '', group, at, hide);
+      return {value: text, str: text, origin: found.origin, secret: hide || secret};
+    });
+  }
+}
+
+/**
+ * An option that moved into [DEFAULT], asked for by its old name: oslo.config looks for it in the old group, trips over its own
+ * KeyError, and string.Template takes that for "leave the reference as it is".
+ */
+class Stumble extends Error {}
+
+class NoSuchGroup extends Error {}
+
+function fromDefault(option: Option<unknown>): Found | undefined {
+  const text = defaultText(option);
+  if (text === undefined) return undefined;
+  return {texts: typeof text === 'string' ? [text] : text, origin: {from: 'default'}};
+}
+
+/** Old names, as far as references may use them. Without a group they count as [DEFAULT]'s, whatever group the option is in. */
+function oldNames(table: Table): Map<string, {group: string; name: string}> {
+  const result = new Map<string, {group: string; name: string}>();
+  for (const [group, options] of Object.entries(table)) {
+    for (const [name, {deprecated}] of Object.entries(options)) {
+      for (const old of deprecated) {
+        if (old.name === undefined) continue;
+        result.set(optionKey(old.group ?? 'DEFAULT', old.name.replaceAll('-', '_')), {group, name});
+      }
+    }
+  }
+  return result;
+}
