@@ -1,10 +1,15 @@
 /**
  * The addon's surface, typed. One class per handle, one method per C call; names are librbd's and librados' own.
- * Everything that talks to the cluster returns a promise that settles after at most the deadlines given to `connect`;
- * every failure is an `RbdError`. Sizes and offsets are bytes (numbers: librbd's u64 up to 2^53-1, else ERANGE from us).
+ * Everything that talks to the cluster returns a promise that settles after at most the deadlines given to `connect`,
+ * for each request to the cluster that the call is made of;
+ * every failure is an `RbdError` (a wrong argument type rejects with a TypeError). Sizes and offsets are bytes (numbers:
+ * librbd's u64 up to 2^53-1, else ERANGE from us). After `close` every call answers EBADF.
  */
 
-/** Options for `Cluster.connect`. Deadlines are ms and become client_mount_timeout, rados_osd_op_timeout and rados_mon_op_timeout. */
+/**
+ * Options for `connect`. Deadlines are ms and become client_mount_timeout, rados_osd_op_timeout and rados_mon_op_timeout,
+ * which are whole seconds: rounded up. 0 is refused (EINVAL), because to Ceph it means for ever.
+ */
 export type ConnectOptions = {
   /** The cephx user without `client.` */
   user: string;
@@ -13,7 +18,7 @@ export type ConnectOptions = {
   clientMountTimeoutMs: number;
   osdOpTimeoutMs: number;
   monOpTimeoutMs: number;
-  /** Any further ceph options, e.g. {keyring: '/…', rbd_cache: 'false'}; they win over the file. */
+  /** Any further ceph options, e.g. {keyring: '/…', rbd_cache: 'false'}; they win over the file, the deadlines over them. */
   options?: Record<string, string>;
 };
 
@@ -51,7 +56,7 @@ export type LockInfo = {lockers: Locker[]; exclusive: boolean; tag: string};
 export interface NativeCluster {
   /** rados_cluster_fsid(rados_t, char *buf, size_t len); read once at connect. */
   readonly fsid: string;
-  /** rados_get_instance_id: the global id that names this connection as a locker and a watcher ("client.<id>"). */
+  /** rados_get_instance_id: the global id that names this connection as a locker and a watcher: `client.${instanceId}`. */
   readonly instanceId: string;
   /** rados_ioctx_create + rados_set_pool_full_try + rados_ioctx_set_namespace. ENOENT for an unknown pool. */
   openPool(name: string, namespace?: string): Promise<NativePool>;
@@ -71,7 +76,7 @@ export interface NativePool {
   readonly id: number;
   /** rbd_create4 */
   createImage(name: string, options: CreateOptions): Promise<void>;
-  /** rbd_aio_open / rbd_aio_open_read_only; with `snapshot` opened at it. */
+  /** rbd_open / rbd_open_read_only; with `snapshot` opened at it. */
   openImage(name: string, options?: OpenOptions): Promise<NativeImage>;
   /** rbd_remove */
   removeImage(name: string): Promise<void>;
@@ -89,7 +94,7 @@ export interface NativePool {
   /**
    * One rados_write_op: create (idempotent), omap_cmp EQ for each `expect` (undefined: must be absent), then omap_set and
    * omap_rm_keys. Resolves true when applied, false on ECANCELED (somebody was faster). `set` values must not be empty:
-   * the OSD's omap_cmp takes a missing key for an empty value.
+   * the OSD's omap_cmp takes a missing key for an empty value. So an empty `expect` or `set` value is EINVAL.
    */
   omapCompareAndSet(
     object: string,
@@ -97,7 +102,7 @@ export interface NativePool {
   ): Promise<boolean>;
   /** rados_write_op_create(LIBRADOS_CREATE_EXCLUSIVE) with omap_set in the same op: false on EEXIST. */
   createExclusive(object: string, omap?: Record<string, Uint8Array>): Promise<boolean>;
-  /** rados_stat2: undefined when there is no such object. */
+  /** rados_stat: undefined when there is no such object. The time has whole seconds. */
   statObject(object: string): Promise<{size: number; mtimeMs: number} | undefined>;
   /** rados_remove; false when there was none. */
   removeObject(object: string): Promise<boolean>;
@@ -105,7 +110,8 @@ export interface NativePool {
   listObjects(prefix: string): Promise<string[]>;
   /**
    * rados_lock_exclusive. false when somebody else holds it (EBUSY). `renew`: 'may' also renews our own, 'must' only renews
-   * (false when it is not ours any more, ENOENT). The lease is on the OSD's clock.
+   * (false when it is not ours any more, ENOENT); without it one that is ours already is EEXIST. The lease is on the OSD's
+   * clock. A duration of 0 is refused (EINVAL): that lock would never expire.
    */
   lockExclusive(
     object: string,
@@ -130,11 +136,14 @@ export interface NativePool {
 
 export interface NativeImage {
   readonly name: string;
-  /** rbd_stat + rbd_get_features + rbd_get_id, fresh. */
+  /** rbd_stat + rbd_get_features + rbd_get_id. Fresh on a writable image; a read-only one has no watch and keeps what it saw when opened. */
   info(): Promise<ImageInfo>;
-  /** rbd_aio_read into `buffer` (fs.read style); resolves the bytes read, fewer at the end. The buffer is borrowed until it settles. */
+  /** rbd_aio_read into `buffer` (fs.read style); resolves the bytes read, fewer at the end, 0 after it. The buffer is borrowed until it settles. */
   read(offset: number, buffer: Uint8Array): Promise<number>;
-  /** rbd_aio_write. The buffer is borrowed, not copied: do not change it until the promise settles. */
+  /**
+   * rbd_aio_write. The buffer is borrowed, not copied: do not change it until the promise settles. What reaches beyond the
+   * end is EINVAL (librbd would cut it and call it a success), by the size as of open, `resize` or the last `info`.
+   */
   write(offset: number, buffer: Uint8Array): Promise<void>;
   /** rbd_aio_write_zeroes */
   writeZeroes(offset: number, length: number): Promise<void>;
@@ -142,7 +151,7 @@ export interface NativeImage {
   discard(offset: number, length: number): Promise<void>;
   /** rbd_aio_flush */
   flush(): Promise<void>;
-  /** rbd_resize2(allow_shrink = false by default: EINVAL on shrinking, before librbd is called). */
+  /** rbd_resize2(allow_shrink = false by default: shrinking is EINVAL). */
   resize(size: number, options?: {allowShrink?: boolean}): Promise<void>;
   /** rbd_snap_create */
   createSnapshot(name: string): Promise<void>;

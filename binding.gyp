@@ -1,0 +1,53 @@
+{
+  'variables': {
+    'library%': '<!(node native/detect.mjs)',
+    'sanitize%': 0,
+  },
+  'target_defaults': {
+    'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
+    'cflags_cc': ['-std=c++20', '-fvisibility=hidden', '-Wall', '-Wextra'],
+  },
+  'conditions': [
+    ['library=="none"', {
+      # Nothing to build: the command line is a client of the agent's socket and needs no librbd.
+      'targets': [{'target_name': 'rbd', 'type': 'none'}],
+    }, {
+      'targets': [{
+        'target_name': 'rbd',
+        'sources': [
+          'native/addon.cpp',
+          'native/args.cpp',
+          'native/clone.cpp',
+          'native/cluster.cpp',
+          'native/completion.cpp',
+          'native/connect.cpp',
+          'native/directory.cpp',
+          'native/environment.cpp',
+          'native/error.cpp',
+          'native/handle.cpp',
+          'native/image.cpp',
+          'native/io.cpp',
+          'native/lineage.cpp',
+          'native/lock.cpp',
+          'native/metadata.cpp',
+          'native/object.cpp',
+          'native/omap.cpp',
+          'native/operation.cpp',
+          'native/pool.cpp',
+          'native/snapshot.cpp',
+          'native/teardown.cpp',
+          'native/threads.cpp',
+          'native/work.cpp',
+        ],
+        'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+        'libraries': ['-lrbd', '-lrados'],
+        'conditions': [
+          ['sanitize==1', {
+            'cflags_cc': ['-fsanitize=address,undefined', '-fno-sanitize=vptr', '-fno-sanitize-recover=all', '-fno-omit-frame-pointer', '-g', '-O1'],
+            'ldflags': ['-fsanitize=address,undefined'],
+          }],
+        ],
+      }],
+    }],
+  ],
+}

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <napi.h>
+
+#include "library.hpp"
+#include "work.hpp"
+
+namespace cellar {
+
+// One connection: a rados_t, null until it is connected and again after its release.
+class ClusterHandle : public Handle {
+ public:
+  using Handle::Handle;
+
+  rados_t cluster = nullptr;
+  std::string fsid;
+  std::string instance_id;
+
+ private:
+  void release(Done done) override;
+};
+
+// NativeCluster of src/rbd/native.ts.
+class Cluster : public Napi::ObjectWrap<Cluster> {
+ public:
+  static Napi::Function Class(Napi::Env env);
+  static Napi::Value Connect(const Napi::CallbackInfo& info);
+
+  explicit Cluster(const Napi::CallbackInfo& info);
+  void Finalize(Napi::Env) override {
+    if (handle_) handle_->abandon();
+  }
+
+ private:
+  Napi::Value OpenPool(const Napi::CallbackInfo& info);
+  Napi::Value MonCommand(const Napi::CallbackInfo& info);
+  Napi::Value ListPools(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<ClusterHandle> handle_;
+};
+
+}  // namespace cellar

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <functional>
+
+#include "library.hpp"
+#include "work.hpp"
+
+namespace cellar {
+
+// Data plane, JS thread: `start` hands the completion to one of rbd_aio_*. `buffer`, if any, is kept from collection until
+// the promise settles. The promise's value is `answer(env, bytes)`, or undefined.
+Napi::Value Submit(Args& args, const Call& call, Napi::Value buffer, const std::function<int(rbd_completion_t)>& start,
+                   std::function<Napi::Value(Napi::Env, ssize_t)> answer = nullptr);
+
+}  // namespace cellar
