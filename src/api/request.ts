@@ -2,8 +2,8 @@
 import {randomUUID} from 'node:crypto';
 import type {IncomingMessage} from 'node:http';
 import type {Requester} from '../core/image.ts';
-import {parse} from './body.ts';
 import {token} from './names.ts';
+import {parse} from './parse.ts';
 import {Refusal} from './problem.ts';
 import {headers, mediaTypes} from './wire.ts';
 

@@ -4,8 +4,8 @@ import {CellarError} from '../core/errors.ts';
 import type {Requester} from '../core/image.ts';
 import type {Progress} from '../core/request.ts';
 import type {Agent} from './agent.ts';
-import {parse} from './body.ts';
 import {diskName, imageId, poolName} from './names.ts';
+import {parse} from './parse.ts';
 import type {Routed} from './router.ts';
 import * as wire from './wire.ts';
 

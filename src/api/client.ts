@@ -1,0 +1,84 @@
+/** The agent's API from the other side: typed, over the socket, with the agent's errors as they were thrown there. */
+import type {z} from 'zod';
+import type {DiskSpec} from '../core/ports.ts';
+import type {Progress} from '../core/request.ts';
+import {diskName, imageId, poolName} from './names.ts';
+import {parse} from './parse.ts';
+import {exchange, type Transport} from './transport.ts';
+import * as wire from './wire.ts';
+
+export type ClientOptions = {
+  /** The socket's path. */
+  socket: string;
+  /** This side's version. */
+  version: string;
+  /** Told once when the agent is of another version. The request goes on all the same. */
+  onOtherVersion?: (agent: string) => void;
+};
+
+export type CallOptions = {
+  signal?: AbortSignal;
+  /** Milliseconds for the whole call. Reads have a minute, writes as long as the agent takes by its own limits. */
+  timeout?: number;
+  /** Of the form req-<uuid>; made up by the agent without it. */
+  requestId?: string;
+};
+
+/** A disk to be made: `size` in bytes. */
+export type NewDisk = DiskSpec & {image: string; size?: number; token?: string};
+
+/** Every method fails with a CellarError: the agent's own, or `unreachable`, `forbidden`, `timeout`, `cancelled`. */
+export interface Client {
+  createDisk(
+    disk: NewDisk,
+    options?: CallOptions & {onProgress?: (progress: Progress) => void},
+  ): Promise<wire.DiskAnswer>;
+  showDisk(disk: DiskSpec, options?: CallOptions): Promise<wire.DiskViewAnswer>;
+  deleteDisk(disk: DiskSpec, options?: CallOptions): Promise<wire.DeletionAnswer>;
+  listImages(options?: CallOptions): Promise<wire.ImagesAnswer>;
+  showImage(id: string, options?: CallOptions): Promise<wire.ImageAnswer>;
+  status(options?: CallOptions): Promise<wire.StatusAnswer>;
+  health(options?: CallOptions): Promise<wire.HealthAnswer>;
+}
+
+/** Opens nothing: every call has a connection of its own, so a client needs no closing. */
+export function createClient(options: ClientOptions): Client {
+  const transport: Transport = {...options, onOtherVersion: once(options.onOtherVersion ?? (() => {}))};
+  const read = <Schema extends z.ZodType>(path: string, schema: Schema, call: CallOptions = {}) =>
+    exchange(transport, {method: 'GET', path, timeout: minute, ...call}, schema);
+  return {
+    // Async, so that a refusal here rejects like one of the agent.
+    async createDisk({pool, name, image, size, token}, call = {}) {
+      const body = {image, ...(size !== undefined && {size})};
+      parse(wire.diskRequest, {...body, ...(token !== undefined && {token})}, 'the disk');
+      const path = diskPath({pool, name});
+      const ask = {method: 'PUT', path, body, timeout: long, ...call, ...(token !== undefined && {token})} as const;
+      return exchange(transport, ask, wire.diskAnswer);
+    },
+    showDisk: async (disk, call) => read(diskPath(disk), wire.diskViewAnswer, call),
+    deleteDisk: async (disk, call = {}) =>
+      exchange(transport, {method: 'DELETE', path: diskPath(disk), timeout: long, ...call}, wire.deletionAnswer),
+    listImages: async call => read('/v1/images', wire.imagesAnswer, call),
+    showImage: async (id, call) => read(`/v1/images/${parse(imageId, id, 'the image id')}`, wire.imageAnswer, call),
+    status: async call => read('/v1/status', wire.statusAnswer, call),
+    health: async call => read('/healthz', wire.healthAnswer, call),
+  };
+}
+
+const minute = 60_000;
+/** A little longer than the agent's own limit, which has the better words. */
+const long = 2 * 60 * minute + minute;
+
+/** Checked on this side too: a URL with '..' in it would be folded before the agent could refuse it. */
+function diskPath({pool, name}: DiskSpec): string {
+  const parts = [parse(poolName, pool, 'the disk'), parse(diskName, name, 'the disk')];
+  return `/v1/disks/${parts.map(encodeURIComponent).join('/')}`;
+}
+
+function once<Args extends unknown[]>(act: (...args: Args) => void): (...args: Args) => void {
+  let done = false;
+  return (...args) => {
+    if (!done) act(...args);
+    done = true;
+  };
+}
