@@ -125,6 +125,11 @@ export const novaOptions = {
       help: 'Another section that holds the login instead of this one.',
       reason: unset,
     }),
+    send_service_user_token: novas(boolean(), {
+      default: 'false',
+      help: "Send the agent's own token along with a requester's, so that Glance accepts one that has just expired.",
+      reason: asNova,
+    }),
     auth_url: novasIfSet(string(), {help: 'The URL of Keystone.', reason: unset}),
     username: novasIfSet(string(), {
       deprecated: [{name: 'user-name'}, {name: 'user_name'}],

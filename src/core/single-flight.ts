@@ -21,6 +21,16 @@ export class SingleFlight<V, P = never> {
     return [...this.#flights].map(([key, {last}]) => ({key, progress: last}));
   }
 
+  /** Ends every flight, for the reason given; those who wait get it. */
+  abandon(reason: unknown): void {
+    for (const {abort} of this.#flights.values()) abort.abort(reason);
+  }
+
+  /** Resolves when no flight is in the air. */
+  async idle(): Promise<void> {
+    while (this.#flights.size > 0) await Promise.allSettled([...this.#flights.values()].map(({result}) => result));
+  }
+
   async run(
     key: string,
     start: (flight: Flight<P>) => Promise<V>,

@@ -1,0 +1,149 @@
+import type {Agent, Deletion, DiskView, Status} from '../api/agent.ts';
+import type {Entry} from '../core/entry.ts';
+import {CellarError} from '../core/errors.ts';
+import {formatDisk} from '../core/make.ts';
+import type {DiskSpec, DiskState, Intent} from '../core/ports.ts';
+import type {DiskRequest, DiskResult, RunOptions} from '../core/request.ts';
+import {resolveDisk} from '../core/resolve.ts';
+import {abortable} from '../core/single-flight.ts';
+import type {World} from '../core/world.ts';
+import type {Health} from './health.ts';
+
+export type AgentOptions = {
+  world: World;
+  health: Health;
+  version: string;
+  /** The cell's name, if the configuration gives one. */
+  cell: string | undefined;
+  /** Pools that disks may be made in and deleted from. */
+  diskPools: readonly string[];
+  cephUser: string;
+  glanceUrl: string | null;
+  keystoneUrl: string | null;
+};
+
+/** How long `status` waits for the cluster. */
+const patience = 2000;
+
+/** The API's backend: the core, with the pools it may touch, and what `status` tells. */
+export class CellarAgent implements Agent {
+  readonly #options: AgentOptions;
+  readonly #since = new Date().toISOString();
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+  }
+
+  async createDisk(request: DiskRequest, options: RunOptions): Promise<DiskResult> {
+    this.#checkPool(request);
+    return resolveDisk(request, this.#options.world, options);
+  }
+
+  async showDisk(disk: DiskSpec, signal: AbortSignal): Promise<DiskView> {
+    this.#checkPool(disk);
+    const {cell} = this.#options.world;
+    const [state, intent] = await Promise.all([cell.disks.state(disk, signal), cell.intents.get(disk, signal)]);
+    return viewOf(disk, state, intent);
+  }
+
+  /** A clone of any image, or what a torn one left. A disk without a parent may be anybody's: it is not ours to remove. */
+  async deleteDisk(disk: DiskSpec, signal: AbortSignal): Promise<Deletion> {
+    this.#checkPool(disk);
+    const {world} = this.#options;
+    const {cell, turns, self} = world;
+    const object = formatDisk(disk);
+    return turns.take(object, signal, async () => {
+      const [state, intent] = await Promise.all([cell.disks.state(disk, signal), cell.intents.get(disk, signal)]);
+      if (intent !== undefined && intent.host !== self.host) {
+        throw new CellarError(
+          'conflict',
+          `disk ${object} is being made by the agent of ${intent.host} since ${intent.since}`,
+          {
+            hint: 'delete it from there, or when it is done',
+            object,
+          },
+        );
+      }
+      if (state.kind === 'image' && state.parent === undefined && intent === undefined) {
+        throw new CellarError('conflict', `disk ${object} is no clone of any image: it was not made by cellar`, {
+          hint: 'it was left alone; `rbd rm` removes it',
+          object,
+        });
+      }
+      if (state.kind !== 'absent') await cell.disks.remove(disk, signal);
+      if (intent !== undefined) await cell.intents.clear(disk, intent, signal);
+      return {deleted: state.kind !== 'absent'};
+    });
+  }
+
+  async listImages(signal: AbortSignal): Promise<Entry[]> {
+    return this.#options.world.cell.index.list(signal);
+  }
+
+  async showImage(id: string, signal: AbortSignal): Promise<Entry> {
+    const entry = await this.#options.world.cell.index.get(id, signal);
+    if (entry !== undefined) return entry;
+    throw new CellarError('not-found', `the cell has no copy of image ${id}`, {
+      hint: '`cellar image list` shows what it has; the first disk of an image makes the copy',
+      object: id,
+    });
+  }
+
+  async status(signal: AbortSignal): Promise<Status> {
+    const {world, health, version, cell, cephUser, glanceUrl, keystoneUrl} = this.#options;
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+    const [fsid, entries] = await Promise.all([
+      quietly(abortable(world.cell.disks.fsid(soon), soon)),
+      quietly(abortable(world.cell.index.list(soon), soon)),
+    ]);
+    signal.throwIfAborted();
+    return {
+      version,
+      host: world.self.host,
+      ...(cell !== undefined && {cell}),
+      since: this.#since,
+      ceph: {...health.of('ceph'), fsid: fsid ?? null, user: cephUser, pool: world.cell.copies.pool},
+      glance: {...health.of('glance'), url: glanceUrl},
+      keystone: {...health.of('keystone'), url: keystoneUrl},
+      fills: world.fills.running.map(({key, progress}) => progress ?? {image: key, received: 0, size: 0}),
+      cached:
+        entries === undefined ? null : {images: entries.length, bytes: entries.reduce((sum, {size}) => sum + size, 0)},
+    };
+  }
+
+  #checkPool({pool}: DiskSpec): void {
+    const {diskPools} = this.#options;
+    if (diskPools.includes(pool)) return;
+    throw new CellarError(
+      'forbidden',
+      `pool ${pool} is not one that this agent makes disks in (${diskPools.join(', ')})`,
+      {
+        hint: 'add it to [image_store] disk_pools, and to the caps of the agent',
+        object: pool,
+      },
+    );
+  }
+}
+
+function viewOf(disk: DiskSpec, state: DiskState, intent: Intent | undefined): DiskView {
+  const making = intent && {intent};
+  if (state.kind === 'image') {
+    const {size, parent = null, registered, empty} = state;
+    return {
+      ...disk,
+      state: intent ? 'being-made' : registered ? 'whole' : 'torn',
+      size,
+      parent,
+      registered,
+      empty,
+      ...making,
+    };
+  }
+  const nothing = {size: null, parent: null, registered: false, empty: true};
+  if (state.kind === 'torn')
+    return {...disk, state: intent ? 'being-made' : 'torn', ...nothing, why: state.why, ...making};
+  if (intent !== undefined) return {...disk, state: 'being-made', ...nothing, intent};
+  throw new CellarError('not-found', `there is no disk ${formatDisk(disk)}`, {object: formatDisk(disk)});
+}
+
+const quietly = <V>(promise: Promise<V>): Promise<V | undefined> => promise.catch(() => undefined);

@@ -1,0 +1,87 @@
+import {randomUUID} from 'node:crypto';
+import type {Logger} from 'pino';
+import {type ApiServer, createApi} from '../api/server.ts';
+import type {Filled} from '../core/fill.ts';
+import {recover} from '../core/recover.ts';
+import type {Progress} from '../core/request.ts';
+import {SingleFlight, Turns} from '../core/single-flight.ts';
+import type {World} from '../core/world.ts';
+import {GlanceClient} from '../glance/client.ts';
+import {Session} from '../keystone/session.ts';
+import {loadBinding} from '../rbd/binding.ts';
+import {rbdCell} from '../rbd/cell.ts';
+import {CellarAgent} from './agent.ts';
+import {Health} from './health.ts';
+import {observe, observeRequests} from './observe.ts';
+import type {Settings} from './settings.ts';
+import {version} from './version.ts';
+
+/** A running agent's parts, as far as its life cycle needs them. */
+export type Composed = {
+  api: ApiServer;
+  world: World;
+  /** Connects and takes away what an earlier run left. Never fails: the agent serves, and says what is wrong, while Ceph is down. */
+  recover(signal: AbortSignal): Promise<void>;
+  /** Ends all connections; after the API was drained. */
+  close(): Promise<void>;
+};
+
+/** The one place where the parts are made and handed to each other. */
+export function compose(settings: Settings, log: Logger): Composed {
+  const self = {host: settings.host, run: randomUUID()};
+  const emit = observe(log);
+  const health = new Health();
+
+  const session = settings.keystone && new Session(settings.keystone.auth, settings.keystone.session);
+  const glance = new GlanceClient(settings.glance, session && health.watch('keystone', session));
+  const {connect, expectedFsid, pool, cloneFormat, leaseDuration, busyTimeout, diskPools} = settings.ceph;
+  const cell = rbdCell({
+    binding: loadBinding(),
+    connect,
+    ...(expectedFsid !== undefined && {expectedFsid}),
+    pool,
+    cloneFormat,
+    leaseDuration,
+    busyTimeout,
+    holder: `${self.host} ${self.run}`,
+    onLeaseLost: name => emit({type: 'lease-lost', name}),
+  });
+  const world: World = {
+    self,
+    cell: {...cell, disks: health.watch('ceph', cell.disks), index: health.watch('ceph', cell.index)},
+    images: health.watch('glance', glance),
+    limits: settings.limits,
+    emit,
+    turns: new Turns(),
+    fills: new SingleFlight<Filled, Progress>(),
+  };
+  const agent = new CellarAgent({
+    world,
+    health,
+    version,
+    cell: settings.cell,
+    diskPools,
+    cephUser: connect.user,
+    glanceUrl: settings.glance.api_servers?.join(' ') ?? settings.glance.endpoint_override ?? null,
+    keystoneUrl: settings.keystone?.auth.auth_url ?? null,
+  });
+  const api = createApi({
+    agent,
+    version,
+    timeouts: {request: settings.requestTimeout},
+    onHandled: observeRequests(log),
+  });
+  return {
+    api,
+    world,
+    recover: async signal => {
+      const {copies, disks} = await recover(world, signal);
+      log.info({copies, disks}, 'recovery is done');
+    },
+    close: async () => {
+      session?.close();
+      glance.close();
+      await cell.close();
+    },
+  };
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+import {parseArgs} from 'node:util';
+import pino from 'pino';
+import {loadConfig, takeSources} from '../config/load.ts';
+import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
+import {type Composed, compose} from './compose.ts';
+import {limitsOf, readSettings, type Settings} from './settings.ts';
+import {version} from './version.ts';
+
+const usage = `Usage: cellar-agent [--config-file FILE]... [--config-dir DIR]...
+
+Serves disks of images in this cell on the unix socket of [agent] socket.
+Without --config-file, Nova's files and /etc/cellar/cellar.conf are read.
+
+  --config-file FILE  a configuration file; may be given several times, later ones win
+  --config-dir DIR    a directory of *.conf files
+  --version           prints the version
+  --help              prints this
+`;
+
+type Sources = ReturnType<typeof takeSources>['sources'];
+
+await main(process.argv.slice(2));
+
+async function main(argv: string[]): Promise<void> {
+  try {
+    const {sources, rest} = takeSources(argv);
+    if (answerAtOnce(rest)) return;
+    await run(sources);
+  } catch (thrown) {
+    const error = asCellarError(thrown);
+    process.stderr.write(`cellar-agent: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`);
+    process.exitCode = errorKinds[error.kind].exit;
+  }
+}
+
+function answerAtOnce(rest: string[]): boolean {
+  const options = {help: {type: 'boolean'}, version: {type: 'boolean'}} as const;
+  let values: {help?: boolean; version?: boolean};
+  try {
+    ({values} = parseArgs({args: rest, options}));
+  } catch (error) {
+    throw new CellarError('usage', (error as Error).message, {hint: 'cellar-agent --help', cause: error});
+  }
+  if (values.help) process.stdout.write(usage);
+  else if (values.version) process.stdout.write(`${version}\n`);
+  return Boolean(values.help || values.version);
+}
+
+/** From configuration to the last connection closed. Ready means that the socket answers, not that Ceph does. */
+async function run(sources: Sources): Promise<void> {
+  const settings = readSettings(loadConfig(sources));
+  const log = pino({name: 'cellar-agent', level: settings.logLevel}, pino.destination({dest: 1, sync: true}));
+  const composed = compose(settings, log);
+  const stopping = new AbortController();
+  await composed.api.listen(settings.socket);
+  log.info(
+    {version, host: settings.host, socket: settings.socket.path, pool: settings.ceph.pool},
+    'cellar-agent is ready',
+  );
+  process.on('SIGHUP', () => reload(sources, composed, log));
+  const recovered = composed.recover(stopping.signal);
+  await stopSignal(log);
+  stopping.abort(new CellarError('cancelled', 'the agent is stopping'));
+  await stop(composed, settings, recovered);
+  log.info('cellar-agent has stopped');
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopSignal(log: pino.Logger): Promise<void> {
+  return new Promise(resolve => {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (asked) process.exit(1);
+      asked = true;
+      log.info({signal}, 'stopping');
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+/** Clones are let finish; a fill is given up at once, cleaned up, and its waiters told to try again: another host goes on with it. */
+async function stop(
+  {api, world, close}: Composed,
+  {shutdownTimeout}: Settings,
+  recovered: Promise<void>,
+): Promise<void> {
+  world.fills.abandon(new CellarError('cancelled', 'the agent is stopping', {hint: 'try again when it is back'}));
+  await api.drain(AbortSignal.timeout(shutdownTimeout));
+  await world.fills.idle();
+  await recovered;
+  await close();
+}
+
+/** A wrong file changes nothing: the agent goes on with what it has, and says why. */
+function reload(sources: Sources, {world}: Composed, log: pino.Logger): void {
+  try {
+    const config = loadConfig(sources);
+    const {logLevel} = readSettings(config);
+    Object.assign(world.limits, limitsOf(config));
+    log.level = logLevel;
+    log.info('the configuration was read again');
+  } catch (error) {
+    log.error({error: asCellarError(error).message}, 'the configuration could not be read again; nothing has changed');
+  }
+}

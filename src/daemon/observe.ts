@@ -1,0 +1,70 @@
+import type {Logger} from 'pino';
+import type {Handled} from '../api/server.ts';
+import {CellarError} from '../core/errors.ts';
+import type {Emit, Event} from '../core/events.ts';
+
+type Level = 'debug' | 'info' | 'warn' | 'error';
+
+/** The one place where events become log lines: the event's fields as JSON, and a sentence. */
+export function observe(log: Logger): Emit {
+  return event => {
+    const {level, text} = describe(event);
+    const {type, ...fields} = event;
+    if (level !== undefined) log[level]({event: type, ...plain(fields)}, text);
+  };
+}
+
+function describe(event: Event): {level: Level | undefined; text: string} {
+  switch (event.type) {
+    case 'fill-started':
+      return {level: 'info', text: `filling image ${event.image}`};
+    case 'fill-progress':
+      return {level: undefined, text: ''};
+    case 'fill-published':
+      return {level: 'info', text: `image ${event.image} is in the cell's cache`};
+    case 'fill-failed':
+      return {level: 'warn', text: `the fill of image ${event.image} failed: ${event.error.message}`};
+    case 'fill-waiting':
+      return {level: 'debug', text: `waiting for the fill of image ${event.image} by ${event.holder}`};
+    case 'copy-removed':
+      return {level: 'info', text: `the copy ${event.name} was removed: ${event.why}`};
+    case 'copy-kept':
+      return {level: 'warn', text: `the copy ${event.name} could not be removed: ${event.error.message}`};
+    case 'entry-dropped':
+      return {level: 'warn', text: `image ${event.image} was taken out of the index: ${event.why}`};
+    case 'disk-kept':
+      return {
+        level: 'warn',
+        text: `the unfinished disk ${event.pool}/${event.name} could not be removed: ${event.error.message}`,
+      };
+    case 'disk-repaired':
+      return {level: 'warn', text: `the unfinished disk ${event.pool}/${event.name} was removed: ${event.why}`};
+    case 'lease-lost':
+      return {level: 'warn', text: `the lease ${event.name} was lost`};
+  }
+}
+
+/** A line per request, when its answer is out. Server faults are errors, refusals are not. */
+export function observeRequests(log: Logger): (handled: Handled) => void {
+  return ({requestId, method, path, status, ms, error}) => {
+    const fields = {requestId, method, path, status, ms: Math.round(ms * 10) / 10, ...(error && plain({error}))};
+    const text = error === undefined ? `${method} ${path}` : `${method} ${path}: ${error.message}`;
+    const level: Level = status >= 500 ? 'error' : status >= 400 ? 'warn' : method === 'GET' ? 'debug' : 'info';
+    log[level](fields, text);
+  };
+}
+
+/** Errors as kind, message, hint and the messages of their causes: a stack tells an operator nothing, and a cause may hold a request. */
+function plain(fields: Record<string, unknown>): Record<string, unknown> {
+  const {error} = fields;
+  if (!(error instanceof Error)) return fields;
+  const kind = error instanceof CellarError ? {kind: error.kind, ...(error.hint && {hint: error.hint})} : {};
+  return {...fields, error: {...kind, message: error.message, causes: causesOf(error)}};
+}
+
+function causesOf(error: Error): string[] {
+  const causes: string[] = [];
+  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause)
+    causes.push(cause.message);
+  return causes;
+}

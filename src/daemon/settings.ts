@@ -1,0 +1,157 @@
+import type {CellarConfig} from '../config/load.ts';
+import type {OptionName} from '../config/options.ts';
+import {problemsError} from '../config/problem.ts';
+import {CellarError} from '../core/errors.ts';
+import type {Limits} from '../core/world.ts';
+import type {GlanceOptions} from '../glance/client.ts';
+import type {AuthOptions} from '../keystone/auth.ts';
+import type {SessionOptions} from '../keystone/session.ts';
+import type {ConnectOptions} from '../rbd/native.ts';
+
+/** What the configuration means to the parts, in their own words and units (ms). */
+export type Settings = {
+  host: string;
+  cell: string | undefined;
+  socket: {path: string; mode: number};
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  requestTimeout: number;
+  shutdownTimeout: number;
+  ceph: {
+    connect: ConnectOptions;
+    expectedFsid: string | undefined;
+    pool: string;
+    diskPools: string[];
+    cloneFormat: 'auto' | '1' | '2';
+    leaseDuration: number;
+    busyTimeout: number;
+  };
+  glance: GlanceOptions;
+  keystone: {auth: AuthOptions; session: SessionOptions} | undefined;
+  limits: Limits;
+};
+
+const second = 1000;
+
+/** Reads every setting. Fails with one `config` error that tells all that is wrong. */
+export function readSettings(config: CellarConfig): Settings {
+  const problems = config.check();
+  if (problems.length > 0) throw problemsError(problems);
+  const {get} = config;
+  const pool = get('image_store', 'pool');
+  const diskPools = get('image_store', 'disk_pools');
+  if (diskPools.includes(pool)) {
+    throw new CellarError('config', `[image_store] disk_pools names the cache pool ${pool}`, {
+      hint: "the cache needs a pool of its own: Nova's user may only read there",
+    });
+  }
+  return {
+    host: get('DEFAULT', 'host'),
+    cell: get('cell', 'name') ?? get('cell', 'uuid'),
+    socket: {path: get('agent', 'socket'), mode: get('agent', 'socket_mode')},
+    logLevel: get('agent', 'log_level'),
+    requestTimeout: get('agent', 'request_timeout') * second,
+    shutdownTimeout: get('agent', 'shutdown_timeout') * second,
+    ceph: {
+      connect: connectOptions(config),
+      expectedFsid: get('cell', 'expected_fsid'),
+      pool,
+      diskPools,
+      cloneFormat: get('image_store', 'clone_format'),
+      leaseDuration: get('image_store', 'fill_lease') * second,
+      busyTimeout: get('image_store', 'disk_busy_timeout') * second,
+    },
+    glance: glanceOptions(config),
+    keystone: keystoneOptions(config),
+    limits: limitsOf(config),
+  };
+}
+
+/** The part that SIGHUP may change while the agent runs. */
+export function limitsOf({get}: CellarConfig): Limits {
+  return {
+    fillInFlight: get('image_store', 'fill_in_flight'),
+    fillTimeout: (get('image_store', 'fill_timeout') || 30 * 24 * 3600) * second,
+    waitTimeout: get('image_store', 'wait_timeout') * second,
+    waitPoll: second,
+    cleanUpTimeout: 60 * second,
+    intentStale: 600 * second,
+    tornSettle: second,
+  };
+}
+
+function connectOptions({get}: CellarConfig): ConnectOptions {
+  const keyring = get('image_store', 'keyring');
+  return {
+    user: get('image_store', 'rbd_user'),
+    conf: get('image_store', 'ceph_conf') || '/etc/ceph/ceph.conf',
+    clientMountTimeoutMs: get('image_store', 'connect_timeout') * second,
+    osdOpTimeoutMs: get('image_store', 'osd_op_timeout') * second,
+    monOpTimeoutMs: get('image_store', 'mon_op_timeout') * second,
+    ...(keyring !== '' && {options: {keyring}}),
+  };
+}
+
+function glanceOptions({get}: CellarConfig): GlanceOptions {
+  return {
+    api_servers: get('glance', 'api_servers'),
+    endpoint_override: get('glance', 'endpoint_override'),
+    service_type: get('glance', 'service_type'),
+    service_name: get('glance', 'service_name'),
+    valid_interfaces: get('glance', 'valid_interfaces'),
+    region_name: get('glance', 'region_name'),
+    cafile: get('glance', 'cafile'),
+    certfile: get('glance', 'certfile'),
+    keyfile: get('glance', 'keyfile'),
+    insecure: get('glance', 'insecure'),
+    timeout: get('glance', 'timeout'),
+    retries: get('glance', 'num_retries'),
+    idle_timeout: get('image_store', 'fill_stall_timeout'),
+    send_service_user_token: get('service_user', 'send_service_user_token'),
+  };
+}
+
+const authNames = [
+  'username',
+  'user_id',
+  'user_domain_id',
+  'user_domain_name',
+  'password',
+  'application_credential_id',
+  'application_credential_name',
+  'application_credential_secret',
+  'token',
+  'project_id',
+  'project_name',
+  'project_domain_id',
+  'project_domain_name',
+  'domain_id',
+  'domain_name',
+  'system_scope',
+  'trust_id',
+  'default_domain_id',
+  'default_domain_name',
+] as const;
+
+/** The agent's own login: [service_user], or the section that [agent] auth_section or its own auth_section names. undefined without auth_type. */
+function keystoneOptions(config: CellarConfig): Settings['keystone'] {
+  const named = config.get('agent', 'auth_section');
+  const section = config.get('service_user', 'auth_section', named) ?? named;
+  const get = <N extends OptionName<'service_user'>>(name: N) => config.get('service_user', name, section);
+  const auth_type = get('auth_type');
+  const auth_url = get('auth_url');
+  if (auth_type === undefined) return undefined;
+  if (auth_url === undefined)
+    throw new CellarError('config', `[${section}] auth_type is set, auth_url is not`, {
+      hint: 'set it to the URL of Keystone',
+    });
+  const auth: AuthOptions = {auth_type, auth_url};
+  for (const name of authNames) auth[name] = get(name);
+  const session = {
+    cafile: get('cafile'),
+    certfile: get('certfile'),
+    keyfile: get('keyfile'),
+    insecure: get('insecure'),
+    timeout: get('timeout'),
+  };
+  return {auth, session};
+}
