@@ -70,7 +70,7 @@ class Body implements AsyncIterableIterator<Uint8Array> {
       const step = await this.#chunks.next();
       if (step.done) return this.#end();
       this.#received += step.value.length;
-      if (this.#received > (this.#record.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongLength('more than ');
+      if (this.#received > (this.#record.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongLength('at least ');
       return step;
     } catch (error) {
       this.#stream.destroy();

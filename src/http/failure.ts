@@ -12,7 +12,9 @@ export function failure(error: unknown, signal: AbortSignal): CellarError {
   const {code = '', message} = plain;
   if (code === 'ETIMEDOUT') return new CellarError('timeout', message, {cause: plain});
   if (tlsCodes.test(code)) {
-    return new CellarError('config', `TLS: ${message}`, {
+    // Node adds advice about its own command line, and the system's authorities are trusted here anyway.
+    const [what = ''] = message.split('; if the root CA');
+    return new CellarError('config', `TLS: ${what}`, {
       cause: plain,
       hint: 'see cafile, and that the URL is of https',
     });

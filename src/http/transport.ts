@@ -25,14 +25,14 @@ export class Transport {
   readonly got: Got;
   /** Milliseconds. */
   readonly timeout: number;
-  readonly #http: http.Agent;
+  readonly #http = new http.Agent({keepAlive: true});
   readonly #https: https.Agent;
 
+  /** `config` when a file of the options cannot be used. */
   constructor(options: TransportOptions = {}) {
     this.timeout = (options.timeout ?? 60) * 1000;
     const connect = (options.connect_timeout ?? 10) * 1000;
-    this.#http = new http.Agent({keepAlive: true});
-    this.#https = new https.Agent({keepAlive: true, ...tlsOptions(options)});
+    this.#https = new TlsAgent(contextOf(options), !options.insecure);
     this.got = got.extend({
       agent: {http: this.#http, https: this.#https},
       headers: {'user-agent': 'cellar', accept: '*/*', 'accept-encoding': 'identity'},
@@ -51,21 +51,46 @@ export class Transport {
   }
 }
 
-function tlsOptions({cafile, certfile, keyfile, insecure}: TransportOptions): https.AgentOptions {
+/** One TLS context for all connections: made per connection it would parse every authority each time. */
+class TlsAgent extends https.Agent {
+  readonly #context: tls.SecureContext | undefined;
+
+  constructor(context: tls.SecureContext | undefined, rejectUnauthorized: boolean) {
+    super({keepAlive: true, rejectUnauthorized});
+    this.#context = context;
+  }
+
+  override createConnection(...[options, callback]: Parameters<https.Agent['createConnection']>) {
+    // The system's context takes 0.1 s to make, which hosts that speak plain HTTP need not spend.
+    return super.createConnection(
+      {...options, secureContext: this.#context ?? systemContext()} as typeof options,
+      callback,
+    );
+  }
+}
+
+/** The context of the options' files, or undefined when they name none. */
+function contextOf({cafile, certfile, keyfile}: TransportOptions): tls.SecureContext | undefined {
+  if (cafile === undefined && certfile === undefined) return undefined;
   const ca = cafile === undefined ? systemAuthorities() : read('cafile', cafile);
   const cert = certfile === undefined ? undefined : read('certfile', certfile);
   // A key may stand in the certificate's file, as with python-requests.
   const key = keyfile === undefined ? cert : read('keyfile', keyfile);
   try {
-    // One context for all connections: made per connection it would parse every authority each time.
-    const secureContext = tls.createSecureContext({ca, ...(cert === undefined ? {} : {cert, key})});
-    return {secureContext, rejectUnauthorized: !insecure};
+    return tls.createSecureContext({ca, ...(cert === undefined ? {} : {cert, key})});
   } catch (error) {
     const files = [cafile, certfile, keyfile].filter(file => file !== undefined).join(', ');
     throw new CellarError('config', `TLS: cannot use ${files}: ${(error as Error).message}`, {
       hint: 'cafile, certfile and keyfile are PEM files; the key must belong to the certificate',
     });
   }
+}
+
+let system: tls.SecureContext | undefined;
+
+function systemContext(): tls.SecureContext {
+  system ??= tls.createSecureContext({ca: systemAuthorities()});
+  return system;
 }
 
 /** Python's OpenStack clients trust the distribution's store; Node by itself only knows the list it was built with. */
