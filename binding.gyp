@@ -17,6 +17,7 @@
         'sources': [
           'native/addon.cpp',
           'native/args.cpp',
+          'native/class_call.cpp',
           'native/clone.cpp',
           'native/cluster.cpp',
           'native/completion.cpp',
@@ -24,6 +25,7 @@
           'native/directory.cpp',
           'native/environment.cpp',
           'native/error.cpp',
+          'native/exit.cpp',
           'native/handle.cpp',
           'native/image.cpp',
           'native/io.cpp',

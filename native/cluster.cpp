@@ -31,7 +31,10 @@ Cluster::Cluster(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<Cluster>(info), handle_(Unwrapped<ClusterHandle>(info)) {
   if (!handle_) return;
   auto self = info.This().As<Napi::Object>();
+  auto addresses = Napi::Array::New(info.Env(), handle_->addresses.size());
+  for (std::uint32_t i = 0; i < handle_->addresses.size(); ++i) addresses.Set(i, handle_->addresses[i]);
   self.DefineProperties({
+      Napi::PropertyDescriptor::Value("addresses", addresses, napi_enumerable),
       Napi::PropertyDescriptor::Value("fsid", Napi::String::New(info.Env(), handle_->fsid), napi_enumerable),
       Napi::PropertyDescriptor::Value("instanceId", Napi::String::New(info.Env(), handle_->instance_id), napi_enumerable),
   });

@@ -15,6 +15,7 @@ class ClusterHandle : public Handle {
   rados_t cluster = nullptr;
   std::string fsid;
   std::string instance_id;
+  std::vector<std::string> addresses;
 
  private:
   void release(Done done) override;

@@ -1,5 +1,8 @@
+#include <mutex>
+
 #include "cluster.hpp"
 #include "environment.hpp"
+#include "exit.hpp"
 #include "wrap.hpp"
 
 namespace cellar {
@@ -49,6 +52,7 @@ Settings Read(Args& args) {
 //   int rados_connect(rados_t cluster);
 //   int rados_cluster_fsid(rados_t cluster, char *buf, size_t len);
 //   uint64_t rados_get_instance_id(rados_t cluster);
+//   int rados_getaddrs(rados_t cluster, char** addrs);
 Status Open(ClusterHandle& handle, const Settings& settings) {
   int code = rados_create2(&handle.cluster, "ceph", ("client." + settings.user).c_str(), 0);
   if (code < 0) return {"rados_create2", code, "client." + settings.user};
@@ -59,6 +63,9 @@ Status Open(ClusterHandle& handle, const Settings& settings) {
     if (code < 0) return {"rados_conf_set", code, name};  // never the value: it may be a key
   }
   code = rados_connect(handle.cluster);
+  // Again: exit handlers run newest first, and librados made some of its own until here.
+  static std::once_flag once;
+  std::call_once(once, GuardExit);
   if (code < 0) return {"rados_connect", code, "client." + settings.user};
 
   char fsid[37] = "";
@@ -66,6 +73,12 @@ Status Open(ClusterHandle& handle, const Settings& settings) {
   if (code < 0) return {"rados_cluster_fsid", code};
   handle.fsid = fsid;
   handle.instance_id = std::to_string(rados_get_instance_id(handle.cluster));
+
+  char* addresses = nullptr;
+  code = rados_getaddrs(handle.cluster, &addresses);
+  if (code < 0) return {"rados_getaddrs", code};
+  handle.addresses = {addresses};
+  rados_buffer_free(addresses);
   return {"rados_connect"};
 }
 

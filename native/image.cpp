@@ -62,6 +62,7 @@ Napi::Function Image::Class(Napi::Env env) {
                          InstanceMethod<&Image::Parent>("parent"),
                          InstanceMethod<&Image::Children>("children"),
                          InstanceMethod<&Image::HasOwnData>("hasOwnData"),
+                         InstanceMethod<&Image::Watchers>("watchers"),
                          InstanceMethod<&Image::Flatten>("flatten"),
                          InstanceMethod<&Image::Metadata>("metadata"),
                          InstanceMethod<&Image::Close>("close"),

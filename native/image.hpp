@@ -68,6 +68,7 @@ class Image : public Napi::ObjectWrap<Image> {
   Napi::Value Parent(const Napi::CallbackInfo& info);
   Napi::Value Children(const Napi::CallbackInfo& info);
   Napi::Value HasOwnData(const Napi::CallbackInfo& info);
+  Napi::Value Watchers(const Napi::CallbackInfo& info);
   Napi::Value Flatten(const Napi::CallbackInfo& info);
 
   // metadata.cpp

@@ -12,6 +12,7 @@ struct Relative {
   std::string image_id;
   bool trash;
   std::string snapshot{};
+  std::uint64_t snapshot_id = 0;
 };
 
 std::string OrEmpty(const char* text) { return text == nullptr ? "" : text; }
@@ -49,6 +50,7 @@ Napi::Value Image::Parent(const Napi::CallbackInfo& info) {
         if (code < 0) return {"rbd_get_parent", code == -ENOENT ? 0 : code};
         parent = std::make_unique<Relative>(Copy(spec));
         parent->snapshot = OrEmpty(snapshot.name);
+        parent->snapshot_id = snapshot.id;
         rbd_linked_image_spec_cleanup(&spec);
         rbd_snap_spec_cleanup(&snapshot);
         return {"rbd_get_parent"};
@@ -57,6 +59,7 @@ Napi::Value Image::Parent(const Napi::CallbackInfo& info) {
         if (!parent) return env.Undefined();
         auto object = ToObject(env, *parent);
         object.Set("snapshot", parent->snapshot);
+        object.Set("snapshotId", static_cast<double>(parent->snapshot_id));
         return object;
       });
 }
@@ -109,6 +112,42 @@ Napi::Value Image::HasOwnData(const Napi::CallbackInfo& info) {
         return {"rbd_diff_iterate2", found ? 0 : code};
       },
       [](Napi::Env env, bool found) -> Napi::Value { return Napi::Boolean::New(env, found); });
+}
+
+// Implements:
+//   int rbd_watchers_list(rbd_image_t image, rbd_image_watcher_t *watchers, size_t *max_watchers);
+//   void rbd_watchers_list_cleanup(rbd_image_watcher_t *watchers, size_t num_watchers);
+Napi::Value Image::Watchers(const Napi::CallbackInfo& info) {
+  struct Watcher {
+    std::string address;
+    std::int64_t client;
+    std::uint64_t cookie;
+  };
+  using Found = std::vector<Watcher>;
+  Args args(info);
+  return Ask<Found>(
+      args, call("rbd_watchers_list"),
+      [image = handle_](Found& found) -> Status {
+        std::vector<rbd_image_watcher_t> watchers;
+        const int code = Growing(watchers, 8, [&](rbd_image_watcher_t* data, std::size_t* size) {
+          return rbd_watchers_list(image->image, data, size);
+        });
+        if (code < 0) return {"rbd_watchers_list", code};
+        for (const auto& watcher : watchers) found.push_back({OrEmpty(watcher.addr), watcher.id, watcher.cookie});
+        rbd_watchers_list_cleanup(watchers.data(), watchers.size());
+        return {"rbd_watchers_list"};
+      },
+      [](Napi::Env env, Found& found) -> Napi::Value {
+        auto array = Napi::Array::New(env, found.size());
+        for (std::uint32_t i = 0; i < found.size(); ++i) {
+          auto object = Napi::Object::New(env);
+          object.Set("address", found[i].address);
+          object.Set("client", static_cast<double>(found[i].client));
+          object.Set("cookie", static_cast<double>(found[i].cookie));
+          array.Set(i, object);
+        }
+        return array;
+      });
 }
 
 // Implements:

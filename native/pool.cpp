@@ -41,6 +41,8 @@ Napi::Function Pool::Class(Napi::Env env) {
                          InstanceMethod<&Pool::Unlock>("unlock"),
                          InstanceMethod<&Pool::ListLockers>("listLockers"),
                          InstanceMethod<&Pool::BreakLock>("breakLock"),
+                         InstanceMethod<&Pool::RemoveLocked>("removeLocked"),
+                         InstanceMethod<&Pool::Exec>("exec"),
                          InstanceMethod<&Pool::Close>("close"),
                      });
 }

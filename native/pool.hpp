@@ -69,6 +69,10 @@ class Pool : public Napi::ObjectWrap<Pool> {
   Napi::Value ListLockers(const Napi::CallbackInfo& info);
   Napi::Value BreakLock(const Napi::CallbackInfo& info);
 
+  // class_call.cpp
+  Napi::Value RemoveLocked(const Napi::CallbackInfo& info);
+  Napi::Value Exec(const Napi::CallbackInfo& info);
+
   Call call(const char* name, Subject subject) const { return {name, std::move(subject), {handle_}}; }
 
   std::shared_ptr<PoolHandle> handle_;

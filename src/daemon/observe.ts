@@ -54,12 +54,13 @@ export function observeRequests(log: Logger): (handled: Handled) => void {
   };
 }
 
-/** Errors as kind, message, hint and the messages of their causes: a stack tells an operator nothing, and a cause may hold a request. */
+/** Errors as kind, message, hint and the messages of their causes: a cause itself may hold a request. A stack only for what is a bug of ours. */
 function plain(fields: Record<string, unknown>): Record<string, unknown> {
   const {error} = fields;
   if (!(error instanceof Error)) return fields;
   const kind = error instanceof CellarError ? {kind: error.kind, ...(error.hint && {hint: error.hint})} : {};
-  return {...fields, error: {...kind, message: error.message, causes: causesOf(error)}};
+  const bug = error instanceof CellarError && error.kind === 'internal' && error.cause instanceof Error ? {stack: error.cause.stack} : {};
+  return {...fields, error: {...kind, message: error.message, causes: causesOf(error), ...bug}};
 }
 
 function causesOf(error: Error): string[] {
