@@ -27,7 +27,7 @@ export class Versions {
   }
 }
 
-/** Glance answers 300 Multiple Choices, newer ones 200. Whatever else comes is no promise of anything. */
+/** Glance answers 200 at /versions and 300 at /, others the other way round. Whatever else comes is no promise of anything. */
 function offersLocations({status, text}: TextAnswer): boolean {
   if (status !== 200 && status !== 300) return false;
   const parsed = versionsSchema.safeParse(parseJson(text));
