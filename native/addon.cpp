@@ -2,6 +2,7 @@
 
 #include "cluster.hpp"
 #include "environment.hpp"
+#include "exit.hpp"
 #include "image.hpp"
 #include "pool.hpp"
 
@@ -44,6 +45,8 @@ Napi::Value SetErrorClass(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  static std::once_flag once;
+  std::call_once(once, GuardExit);
   Environment::Install(env);
   Environment& environment = Environment::Of(env);
   const auto keep = [](Napi::FunctionReference& reference, Napi::Function value) {
@@ -56,6 +59,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("connect", Napi::Function::New<Cluster::Connect>(env, "connect"));
   exports.Set("versions", Napi::Function::New<Versions>(env, "versions"));
   exports.Set("counters", Napi::Function::New<Counters>(env, "counters"));
+  exports.Set("endOfProcess", Napi::Function::New<EndOfProcess>(env, "endOfProcess"));
   exports.Set("setErrorClass", Napi::Function::New<SetErrorClass>(env, "setErrorClass"));
   return exports;
 }

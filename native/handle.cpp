@@ -1,6 +1,7 @@
 #include "handle.hpp"
 
 #include "environment.hpp"
+#include "exit.hpp"
 #include "operation.hpp"
 
 namespace cellar {
@@ -13,6 +14,7 @@ bool Handle::attach() {
   if (parent_ == nullptr) {
     if (environment_->tearing_down) return false;
     environment_->roots.insert(shared_from_this());
+    ConnectionOpened();
     return true;
   }
   if (parent_->closing_) return false;
@@ -90,6 +92,7 @@ void Handle::released(Status status) {
   }
   if (parent_ == nullptr) {
     environment_->roots.erase(shared_from_this());
+    ConnectionReleased();
     environment_->root_released.notify_all();
     return;
   }

@@ -17,12 +17,7 @@ void Teardown::Install(napi_env env, std::shared_ptr<Environment> environment) {
   napi_add_async_cleanup_hook(env, Begin, teardown, nullptr);
 }
 
-// From here on nothing reaches JavaScript: queued work is dropped, the rest is waited for and its answers forgotten.
-void Teardown::Begin(napi_async_cleanup_hook_handle hook, void* data) {
-  auto* self = static_cast<Teardown*>(data);
-  self->hook_ = hook;
-  Environment& environment = *self->environment_;
-
+void Teardown::CloseAll(Environment& environment) {
   std::set<std::shared_ptr<Handle>> roots;
   {
     std::lock_guard lock(environment.mutex);
@@ -31,6 +26,12 @@ void Teardown::Begin(napi_async_cleanup_hook_handle hook, void* data) {
   }
   for (Operation* operation : environment.threads.drop_queued()) Operation::forget(operation);
   for (const auto& root : roots) root->close();
+}
+
+void Teardown::Begin(napi_async_cleanup_hook_handle hook, void* data) {
+  auto* self = static_cast<Teardown*>(data);
+  self->hook_ = hook;
+  CloseAll(*self->environment_);
 
   // A uv_async_t and not the thread-safe function: that one is closed by a hook of its own, right after this one.
   uv_async_init(self->loop_, &self->ended_, End);

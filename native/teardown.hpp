@@ -17,6 +17,10 @@ class Teardown {
   // JS thread.
   static void Install(napi_env env, std::shared_ptr<Environment> environment);
 
+  // JS thread. From here on nothing reaches JavaScript: queued work is dropped, what runs is waited for by the handles
+  // and its answers are forgotten. May be called twice.
+  static void CloseAll(Environment& environment);
+
  private:
   static void Begin(napi_async_cleanup_hook_handle hook, void* self);  // JS thread
   void wait();                                                        // a thread of its own

@@ -11,32 +11,36 @@ import {fileURLToPath} from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sanitize = process.argv.includes('--sanitize');
-const directory = sanitize ? sanitizeDirectory() : root;
 
-const {status} = spawnSync(process.execPath, [nodeGyp(), ...arguments_()], {
-  cwd: directory,
-  env: {...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`},
-  stdio: 'inherit',
-});
-if (status !== 0) process.exit(status ?? 1);
-if (sanitize) copyFileSync(join(directory, 'build/Release/rbd.node'), join(directory, 'rbd.node'));
-
-function nodeGyp() {
-  return join(root, 'node_modules/node-gyp/bin/node-gyp.js');
-}
-
-function arguments_() {
-  const headers = join(root, 'node_modules', `node-linux-${process.arch}`);
-  const variables = sanitize ? ['--', '-Dsanitize=1'] : [];
-  return ['configure', 'build', '--release', '--jobs=2', '--loglevel=warn', `--nodedir=${headers}`, ...variables];
-}
+const directory = prepare();
+const status = build();
+if (status === 0 && sanitize) copyFileSync(join(directory, 'build/Release/rbd.node'), join(directory, 'rbd.node'));
+process.exitCode = status;
 
 /** node-gyp has one output directory for each binding.gyp: the sanitized build sees the sources through links. */
-function sanitizeDirectory() {
-  const path = join(root, 'build/Sanitize');
+function prepare() {
+  const path = sanitize ? join(root, 'build/Sanitize') : root;
+  mkdirSync(join(root, 'build'), {recursive: true});
   mkdirSync(path, {recursive: true});
-  for (const name of ['binding.gyp', 'native', 'node_modules']) {
+  for (const name of sanitize ? ['binding.gyp', 'native', 'node_modules'] : []) {
     if (!existsSync(join(path, name))) symlinkSync(join('../..', name), join(path, name));
   }
   return path;
+}
+
+/** One build at a time: two in one directory pull files away from under each other. */
+function build() {
+  const lock = join(root, 'build', sanitize ? '.lock-sanitize' : '.lock');
+  const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
+  const headers = join(root, 'node_modules', `node-linux-${process.arch}`);
+  const options = ['--release', '--jobs=2', '--loglevel=warn', `--nodedir=${headers}`];
+  const variables = sanitize ? ['--', '-Dsanitize=1'] : [];
+  const command = [process.execPath, gyp, 'configure', 'build', ...options, ...variables];
+  const {status, error} = spawnSync('flock', [lock, ...command], {
+    cwd: directory,
+    env: {...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`},
+    stdio: 'inherit',
+  });
+  if (error) throw error;
+  return status ?? 1;
 }

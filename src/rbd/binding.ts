@@ -4,7 +4,11 @@ import {CellarError} from '../core/errors.ts';
 import type {NativeBinding} from './native.ts';
 import {RbdError} from './rbd-error.ts';
 
-type Addon = NativeBinding & {setErrorClass(errorClass: typeof RbdError): void};
+type Addon = NativeBinding & {
+  setErrorClass(errorClass: typeof RbdError): void;
+  /** Ends every connection and waits for that, for at most 5 s: process.exit() runs no cleanup hook. */
+  endOfProcess(): void;
+};
 
 const require = createRequire(import.meta.url);
 let loaded: NativeBinding | undefined;
@@ -27,6 +31,7 @@ function load(paths: string[]): NativeBinding {
     try {
       const addon = require(path) as Addon;
       addon.setErrorClass(RbdError);
+      process.once('exit', () => addon.endOfProcess());
       return addon;
     } catch (error) {
       attempts.push(`${path}: ${firstLine(error)}`);
