@@ -71,19 +71,26 @@ class TlsAgent extends https.Agent {
 
 /** The context of the options' files, or undefined when they name none. */
 function contextOf({cafile, certfile, keyfile}: TransportOptions): tls.SecureContext | undefined {
-  if (cafile === undefined && certfile === undefined) return undefined;
-  const ca = cafile === undefined ? systemAuthorities() : read('cafile', cafile);
-  const cert = certfile === undefined ? undefined : read('certfile', certfile);
+  if (!cafile && !certfile) return undefined;
+  const ca = cafile ? authoritiesOf(cafile) : systemAuthorities();
+  const cert = certfile ? read('certfile', certfile) : undefined;
   // A key may stand in the certificate's file, as with python-requests.
-  const key = keyfile === undefined ? cert : read('keyfile', keyfile);
+  const key = keyfile ? read('keyfile', keyfile) : cert;
   try {
     return tls.createSecureContext({ca, ...(cert === undefined ? {} : {cert, key})});
   } catch (error) {
-    const files = [cafile, certfile, keyfile].filter(file => file !== undefined).join(', ');
+    const files = [cafile, certfile, keyfile].filter(Boolean).join(', ');
     throw new CellarError('config', `TLS: cannot use ${files}: ${(error as Error).message}`, {
       hint: 'cafile, certfile and keyfile are PEM files; the key must belong to the certificate',
     });
   }
+}
+
+/** OpenSSL takes a file without a certificate and trusts nobody from then on. */
+function authoritiesOf(cafile: string): Buffer {
+  const pem = read('cafile', cafile);
+  if (pem.includes('-----BEGIN ')) return pem;
+  throw new CellarError('config', `cafile: ${cafile} holds no certificate`, {hint: 'it is a PEM file of authorities'});
 }
 
 let system: tls.SecureContext | undefined;

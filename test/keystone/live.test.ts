@@ -26,10 +26,15 @@ function open(t: ExecutionContext, auth: AuthOptions): Session {
   return session;
 }
 
+type Token = {
+  user: {id: string; name: string};
+  project?: {name: string};
+  roles: {name: string}[];
+  methods: string[];
+};
+
 /** What Keystone itself says of a token. */
-async function inspectToken(
-  token: string,
-): Promise<{user: {name: string}; project?: {name: string}; roles: {name: string}[]; methods: string[]}> {
+async function inspectToken(token: string): Promise<Token> {
   const headers = {'X-Auth-Token': token, 'X-Subject-Token': token};
   const response = await fetch(`${keystoneUrl}/auth/tokens`, {headers, signal: soon()});
   if (!response.ok) throw new Error(`Keystone does not know the token: ${response.status}`);

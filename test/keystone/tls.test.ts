@@ -85,5 +85,6 @@ test('files that are not there or hold something else are named', async t => {
   await fails(t, tokenWith('https://k', {cafile: missing}), 'config', /^cafile: cannot read .*nowhere\.pem: ENOENT/);
   const junk = join(directory, 'junk.pem');
   await writeFile(junk, 'junk');
+  await fails(t, tokenWith('https://k', {cafile: junk}), 'config', /^cafile: .*junk\.pem holds no certificate$/);
   await fails(t, tokenWith('https://k', {certfile: junk}), 'config', /^TLS: cannot use .*junk\.pem/);
 });
