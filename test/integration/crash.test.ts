@@ -1,0 +1,93 @@
+/** The agent dies, or is told to stop, in the middle of a fill. */
+import {randomBytes} from 'node:crypto';
+import test from 'ava';
+import {startProxy} from '../helpers/proxy.ts';
+import {openstack} from '../lab/shared.ts';
+import {answer, makePlace} from './place.ts';
+
+const mib = 1024 * 1024;
+
+/** Glance's answer slowed down: half of the image at once, the rest after `open` resolves. */
+async function slowGlance() {
+  const proxy = await startProxy(openstack().glanceUrl);
+  const gate = Promise.withResolvers<void>();
+  proxy.fault = ({path}, _, upstream) => {
+    if (!path.endsWith('/file')) return false;
+    upstream(async (answer, response) => {
+      response.writeHead(200, answer.headers);
+      let sent = 0;
+      for await (const chunk of answer) {
+        if (sent > 16 * mib) await gate.promise;
+        sent += chunk.length;
+        if (response.destroyed) return;
+        response.write(chunk);
+      }
+      response.end();
+    });
+    return true;
+  };
+  return {proxy, open: gate.resolve, [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose]()};
+}
+
+test('SIGKILL in mid-fill: the next request succeeds within the lease and what was left is gone', async t => {
+  await using glance = await slowGlance();
+  await using place = await makePlace({glance: glance.proxy.url});
+  const data = randomBytes(40 * mib);
+  const image = await openstack().uploadImage({bytes: data});
+  const agent = await place.startAgent();
+  const dying = place.cellar('disk', 'create', `${place.vms}/d`, '--image', image.id);
+  await agent.waitForLog(line => line['event'] === 'fill-started');
+  await new Promise(resolve => setTimeout(resolve, 1000));
+  await agent.kill();
+  t.not((await dying).code, 0);
+  const [left] = await place.cacheImages();
+  t.regex(left ?? '', new RegExp(`^${image.id}\\.`), 'the dead fill left its generation');
+
+  glance.open();
+  await using again = await place.startAgent();
+  const begin = performance.now();
+  const disk = answer(t, await place.cellar('disk', 'create', `${place.vms}/d`, '--image', image.id));
+  t.is(disk['outcome'], 'filled');
+  t.true(performance.now() - begin < 20_000, 'the lease of 5 s, not the watch of 30 s, bounds the wait');
+  const {parent} = disk as {parent: {image: string}};
+  t.deepEqual(await place.cacheImages(), [parent.image]);
+  t.not(parent.image, left);
+  t.deepEqual(await place.omapKeys('cellar.index'), [image.id]);
+  t.truthy(again.log.find(line => line['event'] === 'copy-removed' && line['name'] === left));
+});
+
+test('SIGTERM in mid-fill: the caller is told to try again, the agent exits with 0, and nothing is left', async t => {
+  await using glance = await slowGlance();
+  await using place = await makePlace({glance: glance.proxy.url});
+  const image = await openstack().uploadImage({bytes: randomBytes(40 * mib)});
+  await using agent = await place.startAgent();
+  const waiting = place.cellar('disk', 'create', `${place.vms}/d`, '--image', image.id);
+  await agent.waitForLog(line => line['event'] === 'fill-started');
+  await new Promise(resolve => setTimeout(resolve, 1000));
+
+  t.is(await agent.stop(), 0);
+  const {code, stderr} = await waiting;
+  t.is(code, 75, stderr);
+  t.deepEqual(await place.cacheImages(), []);
+  t.deepEqual(await place.omapKeys('cellar.index'), []);
+  t.deepEqual(await place.omapKeys('cellar.disks'), []);
+});
+
+test('eight requests at once for a cold image: one download, eight disks', async t => {
+  const glance = openstack();
+  await using place = await makePlace();
+  const image = await glance.uploadImage({bytes: randomBytes(20 * mib)});
+  await using _ = await place.startAgent();
+  const names = Array.from({length: 8}, (_, n) => `d${n}`);
+  const disks = await Promise.all(
+    names.map(async name =>
+      answer(t, await place.cellar('disk', 'create', `${place.vms}/${name}`, '--image', image.id)),
+    ),
+  );
+  t.deepEqual(disks.map(disk => disk['outcome']).sort(), [
+    ...Array.from({length: 7}, () => 'cloned-from-cache'),
+    'filled',
+  ]);
+  const downloads = (await glance.glanceRequests()).filter(({path}) => path === `/v2/images/${image.id}/file`);
+  t.is(downloads.filter(({method}) => method === 'GET').length, 1);
+});

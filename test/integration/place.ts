@@ -1,0 +1,94 @@
+/** A place for one test file in the lab's cell: pools, a cephx user with the documented rights, a configuration, a socket. */
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import type {ExecutionContext} from 'ava';
+import {type AgentProcess, type CliResult, cellar, startAgent} from '../helpers/agent.ts';
+import type {Cluster} from '../lab/cluster.ts';
+import {cellCluster, lab} from '../lab/shared.ts';
+
+export type Place = AsyncDisposable & {
+  cell: Cluster;
+  cache: string;
+  vms: string;
+  dir: string;
+  /** The configuration files of this place's agent. */
+  files: string[];
+  socket: string;
+  startAgent(env?: Record<string, string>): Promise<AgentProcess>;
+  /** `cellar ARGS --json` against this place's agent. */
+  cellar(...args: string[]): Promise<CliResult>;
+  /** Names of the images in the cache pool, and of its objects that are not an image's. */
+  cacheImages(): Promise<string[]>;
+  /** Keys of an omap object of the cache pool; none when it is not there. */
+  omapKeys(object: string): Promise<string[]>;
+};
+
+export type PlaceOptions = {
+  /** Where Glance is for this agent; without it, where Keystone's catalog says. */
+  glance?: string;
+  /** More lines of cellar.conf, with their sections. */
+  conf?: string;
+  host?: string;
+};
+
+export async function makePlace({glance, conf = '', host = 'compute-1'}: PlaceOptions = {}): Promise<Place> {
+  const cell = cellCluster();
+  const {novaConf} = lab();
+  const [cache, vms] = [await cell.createPool('cache'), await cell.createPool('vms')];
+  const {user} = await cell.addUser(cache, {
+    mon: 'profile rbd',
+    osd: `profile rbd pool=${cache}, profile rbd pool=${vms}, profile rbd-read-only pool=images`,
+  });
+  const dir = mkdtempSync(join(tmpdir(), 'cellar-place-'));
+  const socket = join(dir, 'cellar.sock');
+  const files = [novaConf, join(dir, 'cellar.conf')];
+  writeFileSync(
+    join(dir, 'cellar.conf'),
+    `[DEFAULT]
+host = ${host}
+[libvirt]
+images_rbd_pool = ${vms}
+${glance === undefined ? '' : `[glance]\nendpoint_override = ${glance}\n`}
+[image_store]
+pool = ${cache}
+rbd_user = ${user}
+fill_lease = 5
+[agent]
+socket = ${socket}
+log_level = debug
+${conf}
+`,
+  );
+  return {
+    cell,
+    cache,
+    vms,
+    dir,
+    files,
+    socket,
+    startAgent: env => startAgent(files, env),
+    cellar: (...args) => cellar([...args, '--json', '--socket', socket]),
+    cacheImages: async () => JSON.parse(await cell.rbd('ls', cache, '--format=json')),
+    omapKeys: object => omapKeys(cell, cache, object),
+    async [Symbol.asyncDispose]() {
+      await cell.removePool(vms);
+      await cell.removePool(cache);
+      rmSync(dir, {recursive: true, force: true});
+    },
+  };
+}
+
+async function omapKeys(cell: Cluster, pool: string, object: string): Promise<string[]> {
+  const {run} = await import('../lab/run.ts');
+  const rados = (...args: string[]) => run('rados', ['-c', cell.conf, '-p', pool, ...args]);
+  const objects = (await rados('ls')).split('\n');
+  if (!objects.includes(object)) return [];
+  return (await rados('listomapkeys', object)).split('\n').filter(Boolean);
+}
+
+/** The JSON of a command that must have succeeded. */
+export function answer(t: ExecutionContext, {code, stdout, stderr}: CliResult): Record<string, unknown> {
+  t.is(code, 0, stderr);
+  return JSON.parse(stdout);
+}
