@@ -44,7 +44,7 @@ export function choosePlan(image: ImageRecord, facts: Facts): Plan {
 
   const cached = judgeCached(image, facts);
   roads.push({road: 'cached', taken: cached.parent !== undefined, why: cached.why});
-  const small = whyTooSmall(facts.cached?.size ?? image.size, facts.size);
+  const small = whyTooSmall(cached.parent === undefined ? image.size : cached.entry.size, facts.size);
   if (small !== undefined) return {kind: 'refuse', why: small, roads: roads.map(road => ({...road, taken: false}))};
   if (cached.parent !== undefined) {
     return {kind: 'clone-cached', parent: cached.parent, entry: cached.entry, why: cached.why, roads};
@@ -120,4 +120,5 @@ export function whyDifferent(image: ImageRecord, entry: Entry): string | undefin
 }
 
 /** A location of another scheme may carry credentials (swift+config, http): only its scheme is shown. */
-const redact = (url: string): string => (url.startsWith('rbd://') ? url : `${url.split(':', 1)[0]}: location`);
+const redact = (url: string): string =>
+  url.startsWith('rbd://') ? url : `${/^[a-z][a-z0-9+.-]*(?=:\/\/)/i.exec(url)?.[0] ?? 'unknown'}: location`;
