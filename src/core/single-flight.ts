@@ -39,8 +39,10 @@ export class SingleFlight<V, P = never> {
     signal.throwIfAborted();
     let entry = this.#flights.get(key);
     while (entry?.abort.signal.aborted) {
-      await entry.result.catch(() => {});
-      signal.throwIfAborted();
+      await abortable(
+        entry.result.catch(() => {}),
+        signal,
+      );
       entry = this.#flights.get(key);
     }
     const leader = entry === undefined;
@@ -96,12 +98,14 @@ export class Turns {
     const {promise: mine, resolve: done} = Promise.withResolvers<void>();
     const tail = before.then(() => mine);
     this.#tails.set(key, tail);
+    void tail.then(() => {
+      if (this.#tails.get(key) === tail) this.#tails.delete(key); // not sooner: who gave up waiting leaves others running
+    });
     try {
       await abortable(before, signal);
       return await work();
     } finally {
       done();
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
     }
   }
 }
