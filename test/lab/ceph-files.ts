@@ -60,6 +60,7 @@ fsid = ${fsid}
 mon host = [v2:127.0.0.1:${port},v1:127.0.0.1:${port + 1}]
 keyring = ${base}/$cluster.$name.keyring
 public network = 127.0.0.0/8
+ms bind retry delay = 1
 ms bind port min = ${port + 2}
 ms bind port max = ${port + 39}
 auth cluster required = cephx

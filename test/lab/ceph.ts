@@ -15,6 +15,7 @@ import {
   startDaemon,
   stopDaemon,
   stopDaemons,
+  whileAlive,
 } from './daemon.ts';
 import {all, run, waitFor} from './run.ts';
 
@@ -98,8 +99,8 @@ async function startMon(cluster: Cluster, options: CephOptions, osdUuid: string)
     '--keyring',
     seedKeyring(base),
   ]);
-  start(options, 'mon.a');
-  await cluster.ceph('--connect-timeout', '30', 'osd', 'new', osdUuid, '0'); // the client waits for the monitor
+  const registerOsd = ['-c', confFile(base), '--connect-timeout', '30', 'osd', 'new', osdUuid, '0'];
+  await whileAlive(start(options, 'mon.a'), signal => run('ceph', registerOsd, {signal})); // the client waits for the monitor
 }
 
 async function makeOsd(base: string, uuid: string): Promise<void> {
@@ -112,14 +113,22 @@ function start({base, tied = false}: CephOptions, name: CephDaemon): Daemon {
   return startDaemon(base, name, [`ceph-${type}`, '-c', confFile(base), '-f', '-i', id], {logs, tied});
 }
 
-async function cephServes(cluster: Cluster, mgr = false): Promise<void> {
-  const status = async () => {
-    const {osdmap, mgrmap} = JSON.parse(await cluster.ceph('--connect-timeout', '10', 'status', '--format', 'json'));
-    if (osdmap.num_up_osds < 1) throw new Error('the OSD is not up');
-    if (mgr && !mgrmap.available) throw new Error('the manager is not available');
+/**
+ * The OSD is asked on its own socket: the map says `up` also of one that has just been killed, and the manager and the
+ * monitor are there when a client gets an answer.
+ */
+async function cephServes({base, ceph}: Cluster, mgr = false): Promise<void> {
+  const osdSocket = join(base, 'run', 'osd.0.asok');
+  const serves = async () => {
+    const {state} = JSON.parse(await run('ceph', ['--admin-daemon', osdSocket, 'status'], {timeoutMs: 10_000}));
+    if (state !== 'active') throw new Error(`the OSD is ${state}`);
+    const {available} = mgr
+      ? JSON.parse(await ceph('--connect-timeout', '10', 'mgr', 'dump', '--format', 'json'))
+      : {available: true};
+    if (!available) throw new Error('the manager is not available');
   };
-  const daemons = recordedDaemons(cluster.base);
-  await waitFor('Ceph', status, {
+  const daemons = recordedDaemons(base);
+  await waitFor('Ceph', serves, {
     timeoutMs: 60_000,
     stop: () => daemons.map(obituary).find(reason => reason !== undefined),
   });
@@ -141,7 +150,7 @@ function running(files: {name: string; fsid: string; base: string}, options: Cep
     },
     async restart(name: CephDaemon) {
       start(options, name);
-      await cephServes(cluster);
+      await cephServes(cluster, options.mgr);
     },
     stop,
     [Symbol.asyncDispose]: stop,

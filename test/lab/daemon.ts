@@ -103,6 +103,20 @@ export function obituary(daemon: Daemon): string | undefined {
   return `${daemon.name} has ended\n${logTail([...logs, outFile(daemon.dir, daemon.name)])}`;
 }
 
+/** Does something that needs the daemon, and gives up as soon as it has ended. */
+export async function whileAlive<T>(daemon: Daemon, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const death = new AbortController();
+  const timer = setInterval(() => {
+    const reason = obituary(daemon);
+    if (reason !== undefined) death.abort(new Error(reason));
+  }, 50);
+  try {
+    return await act(death.signal);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 export function logTail(files: string[]): string {
   return files
     .flatMap(file => (existsSync(file) ? [`--- ${file}\n${tail(readFileSync(file, 'utf8'))}`] : []))

@@ -7,12 +7,18 @@ import {execFile} from 'node:child_process';
  */
 export const halt = new AbortController();
 
-export type RunOptions = {timeoutMs?: number; env?: Record<string, string>};
+export type RunOptions = {timeoutMs?: number; env?: Record<string, string>; signal?: AbortSignal};
 
 /** Runs a command to its end and resolves its stdout. The error of a failure holds the command's own words. */
-export function run(command: string, args: string[], {timeoutMs = 60_000, env = {}}: RunOptions = {}): Promise<string> {
+export function run(
+  command: string,
+  args: string[],
+  {timeoutMs = 60_000, env = {}, signal}: RunOptions = {},
+): Promise<string> {
+  const aborted = AbortSignal.any(signal ? [halt.signal, signal] : [halt.signal]);
   return new Promise((resolve, reject) => {
     const options = {
+      signal: aborted,
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
       maxBuffer: 64 << 20,
@@ -20,7 +26,7 @@ export function run(command: string, args: string[], {timeoutMs = 60_000, env = 
     } as const;
     execFile(command, args, options, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
-      if (halt.signal.aborted) return reject(halt.signal.reason);
+      if (aborted.aborted) return reject(aborted.reason);
       const how = error.killed ? `gave no answer in ${timeoutMs} ms` : `failed (${error.code ?? error.signal})`;
       reject(new Error(`${command} ${args.join(' ')}: ${how}\n${tail(`${stdout}${stderr}`)}`, {cause: error}));
     });

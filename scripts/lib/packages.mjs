@@ -1,0 +1,24 @@
+/** The one list of Debian packages that building and testing need, each with its reason. */
+export const packages = {
+  // the addon: compiler, node-gyp's needs, Ceph's headers
+  'g++': 'builds the addon',
+  make: 'builds the addon',
+  python3: 'node-gyp is written in it',
+  'librados-dev': 'headers of librados',
+  'librbd-dev': 'headers of librbd',
+  // real Ceph clusters for the tests
+  'ceph-mon': 'test clusters',
+  'ceph-osd': 'test clusters',
+  'ceph-common': 'the ceph and rbd commands',
+  // a real Keystone and a real Glance with images in RBD
+  keystone: 'test Keystone',
+  'uwsgi-core': 'runs Keystone',
+  'uwsgi-plugin-python3': 'runs Keystone',
+  'glance-api': 'test Glance',
+  'python3-rados': "Glance's RBD store",
+  'python3-rbd': "Glance's RBD store",
+  // image formats, and the configuration parser ours is compared with
+  'qemu-utils': 'qemu-img',
+  'qemu-block-extra': "qemu-img's rbd driver",
+  'python3-oslo.config': "the model of our configuration's grammar",
+};
