@@ -16,20 +16,24 @@ async function slowGlance() {
     upstream(async (answer, response) => {
       response.writeHead(200, answer.headers);
       let sent = 0;
-      for await (const chunk of answer) {
-        if (sent > 16 * mib) await gate.promise;
-        sent += chunk.length;
-        if (response.destroyed) return;
-        response.write(chunk);
+      try {
+        for await (const chunk of answer) {
+          if (sent > 16 * mib) await gate.promise;
+          sent += chunk.length;
+          if (response.destroyed) return;
+          response.write(chunk);
+        }
+        response.end();
+      } catch {
+        response.destroy(); // the agent went away in mid-body, which is the point
       }
-      response.end();
     });
     return true;
   };
   return {proxy, open: gate.resolve, [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose]()};
 }
 
-test('SIGKILL in mid-fill: the next request succeeds within the lease and what was left is gone', async t => {
+test.serial('SIGKILL in mid-fill: the next request succeeds within the lease and what was left is gone', async t => {
   await using glance = await slowGlance();
   await using place = await makePlace({glance: glance.proxy.url});
   const data = randomBytes(40 * mib);
@@ -45,35 +49,38 @@ test('SIGKILL in mid-fill: the next request succeeds within the lease and what w
 
   glance.open();
   await using again = await place.startAgent();
-  const begin = performance.now();
   const disk = answer(t, await place.cellar('disk', 'create', `${place.vms}/d`, '--image', image.id));
   t.is(disk['outcome'], 'filled');
-  t.true(performance.now() - begin < 20_000, 'the lease of 5 s, not the watch of 30 s, bounds the wait');
   const {parent} = disk as {parent: {image: string}};
   t.deepEqual(await place.cacheImages(), [parent.image]);
   t.not(parent.image, left);
   t.deepEqual(await place.omapKeys('cellar.index'), [image.id]);
-  t.truthy(again.log.find(line => line['event'] === 'copy-removed' && line['name'] === left));
+  const at = (event: string) => again.log.findIndex(line => line['event'] === event);
+  t.is(again.log[at('copy-removed')]?.['name'], left);
+  t.true(at('copy-removed') < at('fill-published'), 'its dead watch was fenced, not waited for');
 });
 
-test('SIGTERM in mid-fill: the caller is told to try again, the agent exits with 0, and nothing is left', async t => {
-  await using glance = await slowGlance();
-  await using place = await makePlace({glance: glance.proxy.url});
-  const image = await openstack().uploadImage({bytes: randomBytes(40 * mib)});
-  await using agent = await place.startAgent();
-  const waiting = place.cellar('disk', 'create', `${place.vms}/d`, '--image', image.id);
-  await agent.waitForLog(line => line['event'] === 'fill-started');
-  await new Promise(resolve => setTimeout(resolve, 1000));
+test.serial(
+  'SIGTERM in mid-fill: the caller is told to try again, the agent exits with 0, and nothing is left',
+  async t => {
+    await using glance = await slowGlance();
+    await using place = await makePlace({glance: glance.proxy.url});
+    const image = await openstack().uploadImage({bytes: randomBytes(40 * mib)});
+    await using agent = await place.startAgent();
+    const waiting = place.cellar('disk', 'create', `${place.vms}/d`, '--image', image.id);
+    await agent.waitForLog(line => line['event'] === 'fill-started');
+    await new Promise(resolve => setTimeout(resolve, 1000));
 
-  t.is(await agent.stop(), 0);
-  const {code, stderr} = await waiting;
-  t.is(code, 75, stderr);
-  t.deepEqual(await place.cacheImages(), []);
-  t.deepEqual(await place.omapKeys('cellar.index'), []);
-  t.deepEqual(await place.omapKeys('cellar.disks'), []);
-});
+    t.is(await agent.stop(), 0);
+    const {code, stderr} = await waiting;
+    t.is(code, 75, stderr);
+    t.deepEqual(await place.cacheImages(), []);
+    t.deepEqual(await place.omapKeys('cellar.index'), []);
+    t.deepEqual(await place.omapKeys('cellar.disks'), []);
+  },
+);
 
-test('eight requests at once for a cold image: one download, eight disks', async t => {
+test.serial('eight requests at once for a cold image: one download, eight disks', async t => {
   const glance = openstack();
   await using place = await makePlace();
   const image = await glance.uploadImage({bytes: randomBytes(20 * mib)});

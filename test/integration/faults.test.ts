@@ -35,7 +35,7 @@ const faults: {name: string; fault: Fault; code: number; message: RegExp}[] = [
 ];
 
 for (const {name, fault, code, message} of faults) {
-  test(`after ${name} nothing is published and nothing is left, and the next request succeeds`, async t => {
+  test.serial(`after ${name} nothing is published and nothing is left, and the next request succeeds`, async t => {
     const glance = openstack();
     await using proxy = await startProxy(glance.glanceUrl);
     await using place = await makePlace({glance: proxy.url});
@@ -53,7 +53,7 @@ for (const {name, fault, code, message} of faults) {
   });
 }
 
-test('503, then success: the request succeeds by itself, with one download', async t => {
+test.serial('503, then success: the request succeeds by itself, with one download', async t => {
   const glance = openstack();
   await using proxy = await startProxy(glance.glanceUrl);
   await using place = await makePlace({glance: proxy.url});
@@ -68,7 +68,7 @@ test('503, then success: the request succeeds by itself, with one download', asy
   t.is(proxy.seen.filter(line => isData(line)).length, 3);
 });
 
-test("401 for the agent's own token: one new token, and the request succeeds", async t => {
+test.serial("401 for the agent's own token: one new token, and the request succeeds", async t => {
   const glance = openstack();
   await using proxy = await startProxy(glance.glanceUrl);
   await using place = await makePlace({glance: proxy.url});
