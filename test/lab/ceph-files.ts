@@ -88,6 +88,7 @@ mon data avail crit = 0
 run dir = ${base}/run
 [mon]
 mon data = ${base}/mon/data
+keyring = ${base}/mon/data/keyring
 ${daemonFiles(base)}
 [mgr]
 mgr data = ${base}/mgr

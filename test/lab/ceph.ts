@@ -17,7 +17,7 @@ import {
   stopDaemons,
   whileAlive,
 } from './daemon.ts';
-import {all, run, waitFor} from './run.ts';
+import {all, halt, run, waitFor} from './run.ts';
 
 export type CephOptions = {
   name: string;
@@ -67,6 +67,7 @@ export async function startCeph(options: CephOptions): Promise<RunningCeph> {
   } catch (error) {
     const logs = logTail(['mon.a', 'osd.0'].map(daemon => join(base, 'log', `${daemon}.log`)));
     await stopCeph(base);
+    halt.signal.throwIfAborted(); // then it is nobody's fault
     throw new Error(`Ceph cluster ${name} at ${base} did not start: ${(error as Error).message}\n${logs}`, {
       cause: error,
     });

@@ -104,7 +104,7 @@ async function serve({base, port, tied = false}: KeystoneOptions, conf: string):
     ...['--add-header', 'Connection: close'],
     // processes, not threads: Keystone leaves SQLite connections behind that another thread may not close
     ...['--master', '--processes', '4', '--no-orphans', '--die-on-term'],
-    ...['--need-app', '--buffer-size', '65535', '--procname-prefix', 'cellar-lab-keystone '],
+    ...['--need-app', '--buffer-size', '65535', '--procname-prefix', `keystone of ${base}: `],
   ];
   const logs = [join(base, 'log', 'keystone.log')];
   const daemon = startDaemon(base, 'keystone', command, {logs, tied, env: {OS_KEYSTONE_CONFIG_FILES: conf}});

@@ -78,7 +78,7 @@ test.serial('a lab that is held dies with its keeper, even by SIGKILL', async t 
   await waitFor('their end', async () => {
     if (runningIn(base).length > 0) throw new Error('some still run');
   });
-  t.deepEqual(daemons.filter(isAlive), []);
+  t.true(existsSync(base)); // nobody was left to remove it; the next start or `down` does
 });
 
 const interruptions: Record<string, (keeper: ReturnType<typeof main>) => void> = {

@@ -87,10 +87,14 @@ async function hold({base, port}: Options): Promise<void> {
   process.stdin.on('end', () => halt.abort(new Error('stopped: stdin has ended'))).resume();
   process.stdout.on('error', () => undefined); // a caller that has died reads no more
   process.stderr.on('error', () => undefined);
-  const state = await startLab({base, port, onStep, tied: true});
-  process.stdout.write(`${stateFile(state.base)}\n`);
-  if (!halt.signal.aborted) await new Promise(resolve => halt.signal.addEventListener('abort', resolve));
-  await stopLab(base);
+  try {
+    const state = await startLab({base, port, onStep, tied: true});
+    process.stdout.write(`${stateFile(state.base)}\n`);
+    if (!halt.signal.aborted) await new Promise(resolve => halt.signal.addEventListener('abort', resolve));
+    await stopLab(base);
+  } finally {
+    process.stdin.destroy(); // an open one would keep us here
+  }
 }
 
 function onStep(name: string): () => void {
