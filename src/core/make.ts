@@ -1,7 +1,8 @@
 import {setTimeout as sleep} from 'node:timers/promises';
+import {isDeepStrictEqual} from 'node:util';
 import {type DiskVerdict, judgeDisk} from './disk.ts';
-import {CellarError} from './errors.ts';
-import {formatSnapshot} from './location.ts';
+import {asCellarError, CellarError} from './errors.ts';
+import {formatSnapshot, sameSnapshot} from './location.ts';
 import type {DiskSpec, DiskState, Intent, SnapshotSpec} from './ports.ts';
 import type {World} from './world.ts';
 
@@ -34,19 +35,26 @@ export async function inspectDisk(
   signal: AbortSignal,
 ): Promise<Inspected> {
   const {cell, self, limits} = world;
-  for (let looked = 0; ; looked++) {
+  for (let settled = false; ; settled = true) {
     const [state, intent] = await Promise.all([cell.disks.state(disk, signal), cell.intents.get(disk, signal)]);
     const verdict = judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
-    if (verdict.do === 'refuse')
-      throw new CellarError(verdict.kind, `disk ${formatDisk(disk)}: ${verdict.why}`, {
-        hint: verdict.hint,
-        object: formatDisk(disk),
-      });
-    if (verdict.do !== 'look-again') return {verdict, state, intent};
-    if (looked > 0) return {verdict: {do: 'repair', why: verdict.why}, state, intent};
+    if (settled || !mayBeInTheMaking(state, intent, verdict)) {
+      if (verdict.do === 'refuse')
+        throw new CellarError(verdict.kind, `disk ${formatDisk(disk)}: ${verdict.why}`, {
+          hint: verdict.hint,
+          object: formatDisk(disk),
+        });
+      if (verdict.do !== 'look-again') return {verdict, state, intent};
+      return {verdict: {do: 'repair', why: verdict.why}, state, intent};
+    }
     await sleep(limits.tornSettle, undefined, {signal}); // somebody else may be between two steps of making it
   }
 }
+
+/** A clone between two of its steps looks like a torn one. Whoever makes it may have cleared its intent, or be no agent at all. */
+const mayBeInTheMaking = (state: DiskState, intent: Intent | undefined, verdict: DiskVerdict): boolean =>
+  verdict.do === 'look-again' ||
+  (intent === undefined && state.kind === 'image' && state.empty && (state.parent === undefined || !state.registered));
 
 /** Answers for a disk that stands: reads it back, grows it if need be, clears a left intent. undefined when there is none to answer for. */
 export async function keepDisk(
@@ -65,7 +73,8 @@ export async function keepDisk(
 /**
  * Makes the disk a verified clone of the parent. No lock is held: the intent is journalled, the disk cloned and grown, then
  * read back (its parent, that the parent lists it, its size), and only then the intent cleared. `inspected` may be old: the
- * intent is a compare-and-set and the clone fails on a taken name, so whoever was faster is seen.
+ * intent is a compare-and-set, what is to be repaired is looked at again, and the clone fails on a taken name, so whoever was
+ * faster is seen.
  */
 export async function makeDisk(
   disk: DiskSpec,
@@ -75,7 +84,7 @@ export async function makeDisk(
   world: World,
   signal: AbortSignal,
 ): Promise<Made> {
-  const {cell, self, emit} = world;
+  const {cell, self} = world;
   let seen = inspected;
   for (let attempt = 0; attempt < 3; attempt++) {
     const standing = await keepDisk(disk, options, seen, world, signal);
@@ -89,22 +98,8 @@ export async function makeDisk(
       parent,
     };
     if (await cell.intents.put(disk, intent, seen.intent, signal)) {
-      try {
-        if (seen.verdict.do === 'repair') {
-          await cell.disks.remove(disk, signal);
-          emit({type: 'disk-repaired', ...disk, why: seen.verdict.why});
-        }
-        if ((await cell.disks.clone(parent, disk, signal)) === 'cloned') {
-          const ready = await finish(disk, options, world, signal);
-          await cell.intents.clear(disk, intent, signal);
-          return {outcome: 'made', ...ready};
-        }
-        await cell.intents.clear(disk, intent, signal);
-      } catch (error) {
-        await undo(disk, parent, intent, world);
-        if (error instanceof CellarError && error.kind === 'not-found') return {outcome: 'gone', why: error.message};
-        throw error;
-      }
+      const made = await makeUnderIntent(disk, intent, options, seen, world, signal);
+      if (made !== undefined) return made;
     }
     seen = await inspectDisk(disk, options, world, signal);
   }
@@ -112,6 +107,75 @@ export async function makeDisk(
     hint: 'try again',
     object: formatDisk(disk),
   });
+}
+
+/** How far an attempt came. `taken`: somebody else's disk stands there. */
+type Step = 'repair' | 'clone' | 'finish' | 'taken';
+
+/** One attempt. undefined: something else stands there than was seen; nothing was done, and the intent is cleared. */
+async function makeUnderIntent(
+  disk: DiskSpec,
+  intent: Intent,
+  options: MakeOptions,
+  seen: Inspected,
+  world: World,
+  signal: AbortSignal,
+): Promise<Made | undefined> {
+  const {cell} = world;
+  const {parent} = intent;
+  let step: Step = 'repair';
+  try {
+    if (
+      seen.verdict.do !== 'repair' ||
+      (await repairDisk(disk, options, {...seen, why: seen.verdict.why}, world, signal))
+    ) {
+      step = 'clone';
+      if ((await cell.disks.clone(parent, disk, signal)) === 'cloned') {
+        step = 'finish';
+        const ready = await finish(disk, options, world, signal);
+        await cell.intents.clear(disk, intent, signal);
+        return {outcome: 'made', ...ready};
+      }
+      step = 'taken';
+    }
+    await cell.intents.clear(disk, intent, signal);
+    return undefined;
+  } catch (error) {
+    await undo(disk, intent, step, world);
+    const why = step === 'clone' ? await whyGone(parent, error, world, signal) : undefined;
+    if (why === undefined) throw error;
+    return {outcome: 'gone', why};
+  }
+}
+
+/** Takes away what was judged torn, if it still is: the judgement may be as old as a fill. false: it is something else by now. */
+async function repairDisk(
+  disk: DiskSpec,
+  {isOurs}: MakeOptions,
+  {intent, why}: {intent: Intent | undefined; why: string},
+  {cell, self, limits, emit}: World,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const state = await cell.disks.state(disk, signal);
+  const now = judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
+  if (now.do === 'make') return true;
+  if (now.do !== 'repair' && now.do !== 'look-again') return false;
+  await cell.disks.remove(disk, signal);
+  emit({type: 'disk-repaired', ...disk, why});
+  return true;
+}
+
+/** A clone failed: because the parent cannot be cloned (any more)? Then another road may be open. */
+async function whyGone(
+  parent: SnapshotSpec,
+  error: unknown,
+  {cell}: World,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const {kind} = asCellarError(error);
+  if (kind !== 'not-found' && kind !== 'forbidden' && kind !== 'internal') return undefined;
+  const state = await cell.disks.parentState(parent, signal).catch(() => undefined);
+  return state === undefined || state.clonable ? undefined : state.why;
 }
 
 /** Grows it to the asked size and reads everything back: only what was read is called ready. */
@@ -136,15 +200,22 @@ function whyNotReady(state: DiskState, size: number | undefined, isOurs: MakeOpt
   return undefined;
 }
 
-/** After a failure: takes away what we began and its intent. What cannot be undone now keeps its intent: that is what makes the next look repair instead of trust. */
-async function undo(disk: DiskSpec, parent: SnapshotSpec, intent: Intent, {cell, self, limits}: World): Promise<void> {
+/**
+ * After a failure: takes away what we began and our intent. What cannot be undone now keeps its intent: that is what makes the
+ * next look repair instead of trust. An intent that is not ours any more was taken over by somebody who took us for dead: then
+ * the disk is theirs.
+ */
+async function undo(disk: DiskSpec, intent: Intent, step: Step, {cell, self, limits}: World): Promise<void> {
   const signal = AbortSignal.timeout(limits.cleanUpTimeout);
   try {
+    if (!isDeepStrictEqual(await cell.intents.get(disk, signal), intent)) return;
     const state = await cell.disks.state(disk, signal);
-    const isOurs = (other: SnapshotSpec) => formatSnapshot(other) === formatSnapshot(parent);
+    const isOurs = (other: SnapshotSpec) => sameSnapshot(other, intent.parent);
     const {do: what} = judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
+    if (step === 'repair' && what === 'repair') return;
+    const made = step === 'clone' || step === 'finish';
     const empty = state.kind === 'torn' || (state.kind === 'image' && state.empty);
-    if (empty && (what === 'repair' || what === 'finish')) await cell.disks.remove(disk, signal);
+    if (made && empty && (what === 'repair' || what === 'finish')) await cell.disks.remove(disk, signal);
     await cell.intents.clear(disk, intent, signal);
   } catch {
     // as said above

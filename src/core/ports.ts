@@ -97,6 +97,8 @@ export interface Index {
   publish(entry: Entry, replaces: Entry | undefined, signal: AbortSignal): Promise<boolean>;
   /** Drops a claim of ours that came to nothing; somebody else's stays. */
   unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
+  /** Claims of fills that run, or died. */
+  claims(signal: AbortSignal): Promise<{image: string; generation: string}[]>;
   /** Takes the entry out if it is still exactly this one. */
   remove(entry: Entry, signal: AbortSignal): Promise<boolean>;
 }

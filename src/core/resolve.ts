@@ -34,7 +34,7 @@ export async function resolveDisk(request: DiskRequest, world: World, options: R
   });
 }
 
-type Walk = {facts: Facts; make: MakeOptions; inspected: Inspected; timings: Timings};
+type Walk = {facts: Facts; make: MakeOptions; inspected: Inspected | undefined; timings: Timings};
 type Walked = Omit<DiskResult, 'pool' | 'name' | 'timings'>;
 
 async function walk(
@@ -54,15 +54,18 @@ async function walk(
     if (plan.kind === 'refuse') throw refused(image, plan.why);
     if (plan.kind === 'fill') {
       const filled = await timed(timings, 'fill', () => fill(image, request.requester, world, options));
+      inspected = undefined; // that was long ago
       facts.cached = filled.entry;
       tried.delete(roadKey(copyOf(facts.cachePool, filled.entry)));
       if (filled.leader && filled.glanceBytes > 0) outcome = 'filled';
       if (filled.leader) glanceBytes += filled.glanceBytes;
       continue;
     }
-    const made = await timed(timings, 'clone', () =>
-      makeDisk(request, plan.parent, make, inspected, world, options.signal),
-    );
+    const made = await timed(timings, 'clone', async () => {
+      const seen = inspected ?? (await inspectDisk(request, make, world, options.signal));
+      return makeDisk(request, plan.parent, make, seen, world, options.signal);
+    });
+    inspected = undefined;
     if (made.outcome === 'gone') {
       tried.set(roadKey(plan.parent), made.why);
       if (plan.kind === 'clone-cached') await dropEntry(facts, made.why, world, options.signal);

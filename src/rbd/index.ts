@@ -5,8 +5,10 @@ import {listOmap} from './omap.ts';
 
 const object = 'cellar.index';
 
+const claimSuffix = '.claim';
+
 /** `<image id>.claim`: the generation that may be published. In the same object as the entries, so that one op guards and commits. */
-const claimOf = (imageId: string): string => `${imageId}.claim`;
+const claimOf = (imageId: string): string => `${imageId}${claimSuffix}`;
 
 /** `Index` on one omap object of the cache pool. */
 export class RbdIndex implements Index {
@@ -28,7 +30,7 @@ export class RbdIndex implements Index {
 
   async list(signal: AbortSignal): Promise<Entry[]> {
     const all = await this.#connection.use(this.#pool, signal, pool => listOmap(pool, object));
-    return [...all].filter(([key]) => !key.endsWith('.claim')).map(([, value]) => this.#read(value));
+    return [...all].filter(([key]) => !key.endsWith(claimSuffix)).map(([, value]) => this.#read(value));
   }
 
   async claim(imageId: string, generation: string, signal: AbortSignal): Promise<void> {
@@ -56,6 +58,13 @@ export class RbdIndex implements Index {
     await this.#connection.use(this.#pool, signal, pool =>
       pool.omapCompareAndSet(object, {expect: {[claim]: Buffer.from(generation)}, remove: [claim]}),
     );
+  }
+
+  async claims(signal: AbortSignal): Promise<{image: string; generation: string}[]> {
+    const all = await this.#connection.use(this.#pool, signal, pool => listOmap(pool, object));
+    return [...all]
+      .filter(([key]) => key.endsWith(claimSuffix))
+      .map(([key, value]) => ({image: key.slice(0, -claimSuffix.length), generation: value.toString()}));
   }
 
   async remove(entry: Entry, signal: AbortSignal): Promise<boolean> {

@@ -36,7 +36,7 @@ export class FakeCell implements Cell {
   readonly journal = new Map<string, string>();
   readonly cachePool: string;
   /** Called before each step by its name; what it throws, the step fails with. */
-  before: (step: string, object: string) => void | Promise<void> = () => {};
+  before: (step: string, object: string) => void | Promise<void> = async () => {};
 
   constructor({cachePool = 'cellar', pools = ['vms', 'images']}: {cachePool?: string; pools?: string[]} = {}) {
     this.cachePool = cachePool;
@@ -44,8 +44,12 @@ export class FakeCell implements Cell {
   }
 
   readonly disks = {
-    fsid: async () => this.id,
+    fsid: async () => {
+      await this.before('fsid', this.id);
+      return this.id;
+    },
     parentState: async (parent: SnapshotSpec): Promise<ParentState> => {
+      await this.before('parent-state', parent.image);
       if (!this.pools.has(parent.pool)) return {clonable: false, why: `there is no pool ${parent.pool}`};
       if (this.forbidden.has(parent.pool))
         return {clonable: false, why: `this agent's key may not read pool ${parent.pool}`};
@@ -57,6 +61,7 @@ export class FakeCell implements Cell {
     },
     state: async (disk: DiskSpec): Promise<DiskState> => {
       await this.before('state', disk.name);
+      this.#inPool(disk.pool);
       const image = this.images.get(key(disk));
       if (image === undefined)
         return this.torn.has(key(disk)) ? {kind: 'torn', why: 'the directory names it'} : {kind: 'absent'};
@@ -71,6 +76,7 @@ export class FakeCell implements Cell {
     clone: async (parent: SnapshotSpec, disk: DiskSpec, signal: AbortSignal): Promise<'cloned' | 'exists'> => {
       signal.throwIfAborted();
       await this.before('clone', disk.name);
+      this.#inPool(disk.pool);
       const snapshot = this.images.get(`${parent.pool}/${parent.image}`)?.snapshots.get(parent.snapshot);
       if (snapshot === undefined) throw new CellarError('not-found', `there is no ${formatSnapshot(parent)}`);
       if (this.images.has(key(disk)) || this.torn.has(key(disk))) return 'exists';
@@ -109,10 +115,12 @@ export class FakeCell implements Cell {
         this.images.set(full, image);
         return this.#writer(name, image);
       },
-      list: async () =>
-        [...this.images.keys(), ...this.torn]
+      list: async () => {
+        await this.before('list-copies', this.cachePool);
+        return [...this.images.keys(), ...this.torn]
           .filter(name => name.startsWith(`${this.cachePool}/`))
-          .map(name => name.slice(this.cachePool.length + 1)),
+          .map(name => name.slice(this.cachePool.length + 1));
+      },
       remove: async (name: string) => {
         await this.before('remove-copy', name);
         const children = [...this.images.values()].some(
@@ -126,7 +134,10 @@ export class FakeCell implements Cell {
   }
 
   readonly index = {
-    get: async (imageId: string) => this.#entry(this.entries.get(imageId)),
+    get: async (imageId: string) => {
+      await this.before('index-get', imageId);
+      return this.#entry(this.entries.get(imageId));
+    },
     list: async () => [...this.entries.values()].map(text => JSON.parse(text) as Entry),
     claim: async (imageId: string, generation: string) => {
       await this.before('claim', imageId);
@@ -141,10 +152,14 @@ export class FakeCell implements Cell {
       return true;
     },
     unclaim: async (imageId: string, generation: string) => {
+      await this.before('unclaim', imageId);
       if (this.claims.get(imageId) === generation) this.claims.delete(imageId);
     },
-    remove: async (entry: Entry) =>
-      this.entries.get(entry.image) === JSON.stringify(entry) && this.entries.delete(entry.image),
+    claims: async () => [...this.claims].map(([image, generation]) => ({image, generation})),
+    remove: async (entry: Entry) => {
+      await this.before('index-remove', entry.image);
+      return this.entries.get(entry.image) === JSON.stringify(entry) && this.entries.delete(entry.image);
+    },
   };
 
   readonly leases = {
@@ -156,6 +171,7 @@ export class FakeCell implements Cell {
       const lost = new AbortController();
       this.lose = () => lost.abort(new Error('lost'));
       const release = async () => {
+        if (await fails(() => this.before('release', name))) return;
         if (this.held.get(name) === cookie) this.held.delete(name);
       };
       return {lost: lost.signal, release};
@@ -166,7 +182,10 @@ export class FakeCell implements Cell {
   lose = () => {};
 
   readonly intents = {
-    get: async (disk: DiskSpec) => parse(this.journal.get(key(disk))),
+    get: async (disk: DiskSpec) => {
+      await this.before('intent-get', disk.name);
+      return parse(this.journal.get(key(disk)));
+    },
     put: async (disk: DiskSpec, intent: Intent, expected: Intent | undefined) => {
       await this.before('intent', disk.name);
       if (this.journal.get(key(disk)) !== (expected && JSON.stringify(expected))) return false;
@@ -207,17 +226,16 @@ export class FakeCell implements Cell {
   }
 
   #writer(name: string, image: FakeImage): CopyWriter {
-    const before = this.before;
     return {
       objectSize: 4 * 1024 * 1024,
       write: async (offset, data) => {
-        await before('write', name);
+        await this.before('write', name);
         if (offset + data.length > image.size) throw new CellarError('internal', 'a write beyond the end');
         image.own = true;
         Buffer.from(data).copy(image.data, offset);
       },
       seal: async () => {
-        await before('seal', name);
+        await this.before('seal', name);
         image.snapshots.set('snap', {protected: true, data: Buffer.from(image.data)});
         return {pool: this.cachePool, image: name, snapshot: 'snap'};
       },
@@ -225,8 +243,22 @@ export class FakeCell implements Cell {
     };
   }
 
+  #inPool(pool: string): void {
+    if (!this.pools.has(pool)) throw new CellarError('not-found', `there is no pool ${pool}`);
+  }
+
   #entry = (text: string | undefined): Entry | undefined =>
     text === undefined ? undefined : (JSON.parse(text) as Entry);
+}
+
+/** Releasing never fails: it is not done, and the lease stays until it ends. */
+async function fails(step: () => void | Promise<void>): Promise<boolean> {
+  try {
+    await step();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 const key = ({pool, name}: DiskSpec): string => `${pool}/${name}`;
