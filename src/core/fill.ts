@@ -5,7 +5,7 @@ import type {Entry} from './entry.ts';
 import {asCellarError, CellarError} from './errors.ts';
 import type {ImageRecord, Requester} from './image.ts';
 import {whyDifferent} from './plan.ts';
-import type {Lease} from './ports.ts';
+import type {CopyWriter, Lease} from './ports.ts';
 import type {Progress} from './request.ts';
 import type {Flight, SingleFlight} from './single-flight.ts';
 import {transfer} from './transfer.ts';
@@ -69,10 +69,7 @@ async function fillOrWait(
     const lease = await cell.leases.acquire(fillLease(image.id), caller);
     if (lease !== undefined) {
       try {
-        const fresh = await cell.index.get(image.id, caller);
-        if (fresh !== undefined && whyDifferent(image, fresh) === undefined)
-          return {entry: fresh, glanceBytes: 0, ms: 0};
-        return await fillUnderLease(image, requester, fresh, world, lease, {signal: caller, report});
+        return await fillUnderLease(image, requester, world, lease, {signal: caller, report});
       } finally {
         await lease.release();
       }
@@ -90,7 +87,6 @@ async function fillOrWait(
 async function fillUnderLease(
   image: ImageRecord,
   requester: Requester,
-  replaces: Entry | undefined,
   world: World,
   lease: Lease,
   {signal: caller, report}: Flight<Progress>,
@@ -101,15 +97,21 @@ async function fillUnderLease(
   const started = performance.now();
   const generation = randomBytes(8).toString('hex');
   const size = image.size ?? 0;
-  await cell.index.claim(image.id, generation, signal);
-  emit({type: 'fill-started', image: image.id, generation, size});
   try {
+    await cell.index.claim(image.id, generation, signal);
+    const replaces = await cell.index.get(image.id, signal); // after the claim: an earlier filler cannot publish any more
+    if (replaces !== undefined && whyDifferent(image, replaces) === undefined) {
+      await cell.index.unclaim(image.id, generation, signal);
+      return {entry: replaces, glanceBytes: 0, ms: 0};
+    }
+    emit({type: 'fill-started', image: image.id, generation, size});
     await removeLeftovers(image.id, replaces, world, signal);
-    const {entry, written} = await writeCopy(image, requester, generation, world, {signal, report});
+    const copy = await writeCopy(image, requester, generation, world, {signal, report});
     signal.throwIfAborted();
+    const {entry} = copy;
     if (!(await cell.index.publish(entry, replaces, signal))) throw outrun(image);
     const ms = performance.now() - started;
-    emit({type: 'fill-published', image: image.id, generation, size, written, ms});
+    emit({type: 'fill-published', image: image.id, generation, size, written: copy.written, ms});
     if (replaces !== undefined) await removeCopy(replaces.rbdImage, 'a newer copy was published', world, signal);
     return {entry, glanceBytes: size, ms};
   } catch (error) {
@@ -119,11 +121,22 @@ async function fillUnderLease(
         ? tookTooLong(image, limits.fillTimeout)
         : error;
     emit({type: 'fill-failed', image: image.id, generation, error: asCellarError(failure)});
-    const cleaning = AbortSignal.timeout(limits.cleanUpTimeout);
-    await removeCopy(copyName(image.id, generation), 'its fill failed', world, cleaning);
-    await cell.index.unclaim(image.id, generation, cleaning).catch(() => {});
+    await withdraw(image.id, generation, world).catch(() => {}); // recovery tries again
     throw failure;
   }
+}
+
+/**
+ * Takes back what a failed fill left. The claim goes first: a commit that was not answered may still be on its way, and fails
+ * on that. Or it had been applied: then the copy is the index's and stays.
+ */
+async function withdraw(imageId: string, generation: string, world: World): Promise<void> {
+  const {index} = world.cell;
+  const signal = AbortSignal.timeout(world.limits.cleanUpTimeout);
+  await index.unclaim(imageId, generation, signal);
+  const entry = await index.get(imageId, signal);
+  if (entry?.generation === generation) return;
+  await removeCopy(copyName(imageId, generation), 'its fill failed', world, signal);
 }
 
 /** Streams the image into its generation and seals it. The caller removes the generation when this fails. */
@@ -137,9 +150,11 @@ async function writeCopy(
   const {cell, images, limits, self} = world;
   const size = image.size ?? 0;
   const name = copyName(image.id, generation);
-  const download = await images.download(image, requester, signal);
-  const writer = await cell.copies.create(name, size, signal);
+  const left = new AbortController(); // a body that nobody began to read does not end by itself
+  const download = await images.download(image, requester, AbortSignal.any([signal, left.signal]));
+  let writer: CopyWriter | undefined;
   try {
+    writer = await cell.copies.create(name, size, signal);
     const onReceived = progressReporter(image.id, size, report);
     const {written, digests, verified} = await transfer(image, download, writer, {
       size,
@@ -162,7 +177,8 @@ async function writeCopy(
     };
     return {entry, written};
   } finally {
-    await writer.abandon();
+    left.abort();
+    await writer?.abandon();
   }
 }
 
@@ -179,13 +195,20 @@ async function removeLeftovers(
   }
 }
 
-/** Removes a copy that no entry names. That it cannot be removed now is no reason to fail: recovery tries again. */
-export async function removeCopy(name: string, why: string, {cell, emit}: World, signal: AbortSignal): Promise<void> {
+/** Removes a copy that no entry names. That it cannot be removed now (false) is no reason to fail: recovery tries again. */
+export async function removeCopy(
+  name: string,
+  why: string,
+  {cell, emit}: World,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
     await cell.copies.remove(name, signal);
     emit({type: 'copy-removed', name, why});
+    return true;
   } catch (error) {
     emit({type: 'copy-kept', name, error: asCellarError(error)});
+    return false;
   }
 }
 
