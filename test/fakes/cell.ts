@@ -35,6 +35,7 @@ export class FakeCell implements Cell {
   readonly held = new Map<string, string>();
   readonly journal = new Map<string, string>();
   readonly cachePool: string;
+  objectSize = 4 * 1024 * 1024;
   /** Called before each step by its name; what it throws, the step fails with. */
   before: (step: string, object: string) => void | Promise<void> = async () => {};
 
@@ -227,7 +228,7 @@ export class FakeCell implements Cell {
 
   #writer(name: string, image: FakeImage): CopyWriter {
     return {
-      objectSize: 4 * 1024 * 1024,
+      objectSize: this.objectSize,
       write: async (offset, data) => {
         await this.before('write', name);
         if (offset + data.length > image.size) throw new CellarError('internal', 'a write beyond the end');

@@ -1,0 +1,169 @@
+import test from 'ava';
+import {CellarError} from '../../src/core/errors.ts';
+import {copyName, fillLease} from '../../src/core/fill.ts';
+import {recover} from '../../src/core/recover.ts';
+import {FakeCell} from '../fakes/cell.ts';
+import {FakeImages} from '../fakes/images.ts';
+import {intent, parent} from './facts.ts';
+import {imageBytes, makeWorld, never, resolve, types} from './world.ts';
+
+const disk = {pool: 'vms', name: 'disk'};
+const generation = 'aaaaaaaaaaaaaaaa';
+
+async function warm() {
+  const cell = new FakeCell();
+  const images = new FakeImages();
+  const image = images.add(imageBytes());
+  const world = makeWorld(cell, images);
+  const {parent: copy} = await resolve(world, {image: image.id, name: 'warm'});
+  world.events.length = 0;
+  return {cell, images, image, world, copy};
+}
+
+test('the copy that the index names stays, with its lease left alone; other generations of it go', async t => {
+  const {cell, image, world, copy} = await warm();
+  cell.put({pool: 'cellar', image: copyName(image.id, generation), snapshot: 'snap'}, Buffer.alloc(1));
+  t.deepEqual(await recover(world, never), {copies: 1, disks: 0});
+  t.deepEqual([...cell.images.keys()].sort(), [`cellar/${copy.image}`, 'vms/warm']);
+  const leases: string[] = [];
+  cell.before = (step, name) => {
+    if (step === 'acquire') leases.push(name);
+  };
+  t.deepEqual(await recover(world, never), {copies: 0, disks: 0});
+  t.deepEqual(leases, []);
+});
+
+test('a generation of an image that is being filled stays', async t => {
+  const {cell, world} = await warm();
+  const id = '99999999-2222-3333-4444-555555555555';
+  cell.put({pool: 'cellar', image: copyName(id, generation), snapshot: 'snap'}, Buffer.alloc(1));
+  cell.claims.set(id, generation);
+  const lease = await cell.leases.acquire(fillLease(id));
+  t.is((await recover(world, never)).copies, 0);
+  t.is(cell.claims.size, 1);
+  await lease?.release();
+  t.is((await recover(world, never)).copies, 1);
+  t.is(cell.claims.size + cell.held.size, 0);
+});
+
+test("images of others in the cache pool are none of cellar's business", async t => {
+  const {cell, image, world} = await warm();
+  const names = [
+    'golden',
+    image.id,
+    `${image.id}.backup`,
+    `${image.id}.${generation}.old`,
+    `x${copyName(image.id, generation)}`,
+  ];
+  for (const name of names) cell.put({pool: 'cellar', image: name, snapshot: 'snap'}, Buffer.alloc(1));
+  t.is((await recover(world, never)).copies, 0);
+  for (const name of names) t.true(cell.images.has(`cellar/${name}`));
+});
+
+test('the claim of a filler that died before it made anything is dropped', async t => {
+  const {cell, world} = await warm();
+  cell.claims.set('99999999-2222-3333-4444-555555555555', generation);
+  await recover(world, never);
+  t.is(cell.claims.size, 0);
+});
+
+test('a copy that cannot be judged or removed does not keep the others, and is told', async t => {
+  const {cell, world} = await warm();
+  const [bad, kept, good] = ['7', '8', '9'].map(digit => `${digit.repeat(8)}-2222-3333-4444-555555555555`);
+  for (const id of [bad, kept, good])
+    cell.put({pool: 'cellar', image: copyName(id ?? '', generation), snapshot: 'snap'}, Buffer.alloc(1));
+  cell.before = (step, name) => {
+    if (step === 'index-get' && name === bad) throw new CellarError('internal', 'the entry is damaged');
+    if (step === 'remove-copy' && name.startsWith(kept ?? '')) throw new CellarError('conflict', 'it has clones');
+  };
+  t.deepEqual(await recover(world, never), {copies: 1, disks: 0});
+  t.deepEqual(types(world), ['copy-kept', 'copy-kept', 'copy-removed']);
+  t.is(cell.held.size, 0);
+});
+
+const states: [string, (cell: FakeCell) => void, boolean, boolean][] = [
+  // what, how it came to be, is it there afterwards, is the intent there afterwards
+  ['nothing', () => {}, false, false],
+  ['half a disk', cell => cell.torn.add('vms/disk'), false, false],
+  ['an empty image without a parent', cell => stand(cell, {}), false, false],
+  ['a clone that is not listed', cell => stand(cell, {parent, registered: false}), false, false],
+  ['a whole clone', cell => stand(cell, {parent}), true, false],
+  ['a flat image with data', cell => stand(cell, {own: true}), true, true],
+  ['a clone of another image', cell => stand(cell, {parent: {...parent, image: 'other'}}), true, true],
+];
+for (const [what, make, stays, intentStays] of states) {
+  test(`an earlier run of this host left ${what}: the disk ${stays ? 'stays' : 'goes'}, its intent ${intentStays ? 'stays' : 'goes'}`, async t => {
+    const {cell, world} = await warm();
+    make(cell);
+    await cell.intents.put(disk, intent(), undefined);
+    t.is((await recover(world, never)).disks, intentStays ? 0 : 1);
+    t.is(cell.images.has('vms/disk') || cell.torn.has('vms/disk'), stays);
+    t.is(cell.journal.size === 1, intentStays);
+  });
+}
+
+for (const theirs of [intent({host: 'node2'}), intent({host: 'node2', since: new Date().toISOString()})]) {
+  test(`what another host is making since ${theirs.since} is left to it`, async t => {
+    const {cell, world} = await warm();
+    cell.torn.add('vms/disk');
+    await cell.intents.put(disk, theirs, undefined);
+    t.is((await recover(world, never)).disks, 0);
+    t.true(cell.torn.has('vms/disk'));
+  });
+}
+
+test('what this run is making is left to it', async t => {
+  const {cell, world} = await warm();
+  cell.torn.add('vms/disk');
+  await cell.intents.put(disk, intent({run: world.self.run}), undefined);
+  t.is((await recover(world, never)).disks, 0);
+  t.true(cell.torn.has('vms/disk'));
+});
+
+test('recovery beside a request for the same disk removes nothing that the request made', async t => {
+  const {cell, image, world} = await warm();
+  cell.torn.add('vms/disk');
+  await cell.intents.put(disk, intent(), undefined);
+  let requested: Promise<unknown> | undefined;
+  cell.before = async step => {
+    if (step !== 'remove' || requested) return;
+    requested = resolve(world, {image: image.id}); // waits for its turn
+    await new Promise(done => setTimeout(done, 20));
+  };
+  await recover(world, never);
+  await requested;
+  t.true(cell.images.has('vms/disk'));
+  t.is(cell.journal.size, 0);
+});
+
+test('recovery of a disk that another process of this host takes over meanwhile removes nothing', async t => {
+  const {cell, images, image, world} = await warm();
+  cell.torn.add('vms/disk');
+  await cell.intents.put(disk, intent(), undefined);
+  cell.before = async step => {
+    if (step !== 'intent') return;
+    cell.before = () => {};
+    await resolve(makeWorld(cell, images), {image: image.id});
+  };
+  t.is((await recover(world, never)).disks, 0);
+  t.true(cell.images.has('vms/disk'));
+});
+
+test('recovery never fails, also when the cluster is down', async t => {
+  const {cell, world} = await warm();
+  cell.before = () => {
+    throw new CellarError('timeout', 'no answer');
+  };
+  t.deepEqual(await recover(world, never), {copies: 0, disks: 0});
+});
+
+function stand(cell: FakeCell, changes: Partial<{parent: typeof parent; registered: boolean; own: boolean}>) {
+  cell.images.set('vms/disk', {
+    data: Buffer.alloc(1),
+    size: 1,
+    own: false,
+    registered: true,
+    snapshots: new Map(),
+    ...changes,
+  });
+}
