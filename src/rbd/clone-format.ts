@@ -1,3 +1,4 @@
+import {abortable} from '../core/single-flight.ts';
 import type {Connection} from './connection.ts';
 import {fromRbd} from './errors.ts';
 
@@ -13,13 +14,14 @@ const first = 'mimic';
  */
 export function cloneFormat(configured: 'auto' | '1' | '2', connection: Connection): CloneFormat {
   if (configured !== 'auto') return async () => (configured === '1' ? 1 : 2);
+  const shared = new AbortController().signal; // the first to ask may leave; the others wait on
   let known: Promise<1 | 2> | undefined;
   return signal => {
-    known ??= ask(connection, signal).catch(error => {
+    known ??= ask(connection, shared).catch(error => {
       known = undefined;
       throw error;
     });
-    return known;
+    return abortable(known, signal);
   };
 }
 

@@ -19,6 +19,7 @@ type Live = {cluster: NativeCluster; pools: Map<string, Promise<NativePool>>};
 export class Connection {
   readonly #options: ConnectionOptions;
   #live: Promise<Live> | undefined;
+  #current: Live | undefined;
   #closed = false;
 
   constructor(options: ConnectionOptions) {
@@ -78,7 +79,8 @@ export class Connection {
         },
       );
     }
-    return {cluster, pools: new Map()};
+    this.#current = {cluster, pools: new Map()};
+    return this.#current;
   }
 
   #pool({cluster, pools}: Live, name: string): Promise<NativePool> {
@@ -90,7 +92,10 @@ export class Connection {
     return opening;
   }
 
+  /** Calls that were in flight all fail: the first one drops the session, and none of them the next session. */
   #drop(live: Live): void {
+    if (this.#current !== live) return;
+    this.#current = undefined;
     this.#live = undefined;
     live.cluster.close().catch(() => {});
   }

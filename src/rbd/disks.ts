@@ -5,7 +5,7 @@ import type {DiskSpec, DiskState, Disks, ParentState, SnapshotSpec} from '../cor
 import type {CloneFormat} from './clone-format.ts';
 import type {Connection} from './connection.ts';
 import {causeOf, isRbdError} from './errors.ts';
-import {isRegistered} from './lineage.ts';
+import {decodeText, isRegistered, readImageId} from './lineage.ts';
 import type {NativeImage, NativePool, ParentSpec} from './native.ts';
 
 export type DisksOptions = {
@@ -130,14 +130,32 @@ export async function withImage<V>(
   }
 }
 
-/** The two objects that make an image's name: without a header they are what a dead clone or removal left. */
+/**
+ * It does not open: nothing is there, or only its name. The two objects that make an image's name without a header are what
+ * a dead clone or removal left. With a header it is somebody's disk whose parent is gone: its own data may well be all there.
+ */
 async function nameLeft(pool: NativePool, name: string, fsid: string): Promise<DiskState> {
   const key = `name_${name}`;
-  const [listed, named] = await Promise.all([pool.omapGet('rbd_directory', [key]), pool.statObject(`rbd_id.${name}`)]);
-  if (!listed.has(key) && named === undefined) return {kind: 'absent'};
-  const left = [listed.has(key) && 'the directory', named && 'an rbd_id object'].filter(Boolean).join(' and ');
+  const [listed, named, id] = await Promise.all([
+    pool.omapGet('rbd_directory', [key]),
+    pool.statObject(`rbd_id.${name}`),
+    readImageId(pool, name),
+  ]);
+  const entry = listed.get(key);
+  if (entry === undefined && named === undefined) return {kind: 'absent'};
+  for (const imageId of [entry && decodeText(entry), id]) {
+    if (imageId !== undefined && (await pool.statObject(`rbd_header.${imageId}`)) !== undefined)
+      throw doesNotOpen(`${pool.name}/${name}`);
+  }
+  const left = [entry && 'the directory', named && 'an rbd_id object'].filter(Boolean).join(' and ');
   return {kind: 'torn', why: `${left} of pool ${pool.name} in ${fsid} named an image without a header`};
 }
+
+const doesNotOpen = (object: string) =>
+  new CellarError('conflict', `disk ${object} is there but does not open: its parent is gone, or it is being removed`, {
+    hint: 'it was left alone, with the data it holds; `rbd info` says more',
+    object,
+  });
 
 const specOf = ({pool, image, snapshot}: ParentSpec): SnapshotSpec => ({pool, image, snapshot});
 

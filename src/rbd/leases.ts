@@ -24,7 +24,8 @@ export class RbdLeases implements Leases {
 
   async acquire(name: string, signal: AbortSignal): Promise<Lease | undefined> {
     const cookie = randomUUID();
-    return (await this.#lock(name, cookie, signal)) ? this.#keep(name, cookie) : undefined;
+    const asked = performance.now();
+    return (await this.#lock(name, cookie, signal)) ? this.#keep(name, cookie, asked) : undefined;
   }
 
   async holder(name: string, signal: AbortSignal): Promise<string | undefined> {
@@ -44,19 +45,19 @@ export class RbdLeases implements Leases {
    * Renews until released. The OSD's clock decides when the lease ends, ours when we stop believing in it: a renewal that
    * has not been answered by two thirds of the duration after it was last known good is taken for lost, a third too early.
    */
-  #keep(name: string, cookie: string): Lease {
+  #keep(name: string, cookie: string, asked: number): Lease {
     const {duration, connection, pool, onLost} = this.#options;
     const lost = new AbortController();
     const stop = new AbortController();
-    let good = performance.now();
+    let good = asked;
     let renewing = false;
     const renew = async () => {
       if (performance.now() - good > (duration * 2) / 3) return lose();
       if (renewing) return;
       renewing = true;
-      const asked = performance.now();
+      const begun = performance.now();
       try {
-        if (await this.#lock(name, cookie, stop.signal, 'must')) good = asked;
+        if (await this.#lock(name, cookie, stop.signal, 'must')) good = begun;
         else lose();
       } catch {
         // unanswered: the age of `good` decides

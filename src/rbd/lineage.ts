@@ -35,6 +35,12 @@ export async function hasAttachedChildren(pool: NativePool, image: NativeImage, 
   return answer !== undefined && decodeChildren(answer).length > 0;
 }
 
+/** The id that `rbd_id.<name>` holds; undefined when there is none. */
+export async function readImageId(pool: NativePool, name: string): Promise<string | undefined> {
+  const answer = await call(pool, `rbd_id.${name}`, 'get_id', []);
+  return answer && decodeText(answer);
+}
+
 async function call(pool: NativePool, object: string, method: string, input: Buffer[]): Promise<Buffer | undefined> {
   try {
     return await pool.exec(object, 'rbd', method, Buffer.concat(input));
@@ -57,6 +63,9 @@ function text(value: string): Buffer {
   length.writeUInt32LE(bytes.length);
   return Buffer.concat([length, bytes]);
 }
+
+/** string */
+export const decodeText = (answer: Buffer): string => new Reader(answer).text();
 
 /** set<string> */
 export function decodeIds(answer: Buffer): string[] {
