@@ -41,6 +41,12 @@ export class Lookup {
     this.#newestFirst = inputs.files.toReversed();
   }
 
+  /** Every name that stands in a file, groups normalised. */
+  names(): RawName[] {
+    const groups = this.#newestFirst.flatMap(file => [...file.groups]);
+    return groups.flatMap(([group, keys]) => [...keys.keys()].map(name => ({group, name})));
+  }
+
   commandLine(group: string, name: string): Found | undefined {
     const text = this.#inputs.overrides.get(optionKey(group, name));
     return text === undefined ? undefined : {texts: [text], origin: {from: 'command line'}};

@@ -12,7 +12,7 @@ export const cellarOptions = {
     }),
     uuid: oursIfSet(uuid(), {
       help: "The cell's uuid in Nova, as `nova-manage cell_v2 list_cells` prints it.",
-      reason: 'As for the name.',
+      reason: 'Not set: the cell is the one whose message bus this host is on. Set, it is a claim that is checked.',
     }),
     expected_fsid: oursIfSet(uuid(), {
       help: 'The fsid of the Ceph cluster this host must find. With another one the agent refuses to start.',

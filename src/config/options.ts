@@ -12,3 +12,15 @@ export type Options = typeof options;
 export type GroupName = keyof Options;
 export type OptionName<G extends GroupName> = keyof Options[G] & string;
 export type OptionValue<G extends GroupName, N extends OptionName<G>> = Value<Options, G, N>;
+
+/** What each section is for. */
+export const groupHelp: Record<GroupName, string> = {
+  cell: 'Which cell this host is in, and how to make sure of it.',
+  image_store: "The cell's Ceph: where cached copies and disks live, and how patient to be with it.",
+  agent: 'The daemon itself.',
+  DEFAULT: 'Read from nova.conf.',
+  libvirt: 'Read from nova.conf.',
+  glance: 'Read from nova.conf: how to reach Glance.',
+  service_user:
+    'Read from nova.conf: how the agent logs in at Keystone. `[agent] auth_section` may name another section with the same options.',
+};

@@ -1,6 +1,15 @@
 import {normalGroup} from './files.ts';
 import {interpolate} from './interpolate.ts';
-import {type Found, type Inputs, Lookup, type Origin, optionKey, place} from './lookup.ts';
+import {
+  environmentName,
+  type Found,
+  type Inputs,
+  Lookup,
+  type Origin,
+  optionKey,
+  place,
+  type RawName,
+} from './lookup.ts';
 import {defaultText, type Option, type Table} from './option.ts';
 import {circle, Fault, groupReference, missingReference, type Place, valueProblem} from './problem.ts';
 import {mask, maskUrls, soundsSecret} from './secret.ts';
@@ -16,7 +25,9 @@ export type Reading = {value: unknown; str: string; origin: Origin; secret: bool
 export class Resolver {
   readonly #table: Table;
   readonly #lookup: Lookup;
-  readonly #oldNames: Map<string, {group: string; name: string}>;
+  readonly #oldNames: OldNames;
+  readonly #variables: ReadonlySet<string>;
+  readonly #foreign: ReadonlySet<string>;
   readonly #known = new Map<string, Reading | Fault>();
   readonly #open: string[] = [];
 
@@ -24,6 +35,11 @@ export class Resolver {
     this.#table = table;
     this.#lookup = new Lookup(inputs);
     this.#oldNames = oldNames(table);
+    const known = Object.entries(table).flatMap(([group, all]) =>
+      Object.keys(all).map(name => environmentName(group, name)),
+    );
+    this.#variables = new Set(known);
+    this.#foreign = new Set(this.#lookup.names().flatMap(one => (this.#isForeign(one) ? [one.group] : [])));
   }
 
   /** The option's value; undefined when there is no such option. Fails with Fault, every time the same. */
@@ -37,7 +53,7 @@ export class Resolver {
   #find(group: string, name: string): {option: Option<unknown>; name: string} | undefined {
     const own = this.#option(group, name);
     if (own !== undefined) return {option: own, name};
-    const real = this.#oldNames.get(optionKey(group, name));
+    const real = this.#oldNames.references.get(optionKey(group, name));
     if (real === undefined) return undefined;
     const option = this.#option(real.group === 'DEFAULT' ? group : real.group, real.name);
     if (option === undefined) throw new Stumble();
@@ -45,12 +61,8 @@ export class Resolver {
   }
 
   #option(group: string, name: string): Option<unknown> | undefined {
-    const options = this.#isGroup(group) ? this.#table[group] : undefined;
+    const options = Object.hasOwn(this.#table, group) ? this.#table[group] : undefined;
     return options !== undefined && Object.hasOwn(options, name) ? options[name] : undefined;
-  }
-
-  #isGroup(name: string): boolean {
-    return Object.hasOwn(this.#table, name);
   }
 
   #once(key: string, evaluate: () => Reading): Reading {
@@ -124,7 +136,7 @@ export class Resolver {
     if (dot < 0) return this.#firstOf(group, name, name);
     const [other, option] = [name.slice(0, dot), name.slice(dot + 1)];
     // oslo.config has no group of the name DEFAULT.
-    if (other !== 'DEFAULT' && this.#isGroup(other)) return this.#firstOf(other, option, name);
+    if (this.#isGroup(other)) return this.#firstOf(other, option, name);
     const outside = other === 'DEFAULT' ? undefined : this.#outside(other, option);
     if (outside === undefined) throw new NoSuchGroup();
     return outside;
@@ -147,14 +159,23 @@ export class Resolver {
 
   #readAny(group: string, name: string): Reading | undefined {
     // In [DEFAULT] groups and options share their names, and a group has no value.
-    if (group === 'DEFAULT' && name !== 'DEFAULT' && this.#isGroup(name)) throw new NoSuchGroup();
-    return this.read(group, name) ?? this.#outside(group, name);
+    if (group === 'DEFAULT' && this.#isGroup(name)) throw new NoSuchGroup();
+    const own = this.#option(group, name) === undefined ? this.#outside(group, name) : undefined;
+    return own ?? this.read(group, name);
+  }
+
+  #isGroup(name: string): boolean {
+    return name !== 'DEFAULT' && (Object.hasOwn(this.#table, name) || this.#foreign.has(name));
   }
 
   /** Nova has far more options than our table. One that is set is taken at its word; what the others default to, only Nova knows. */
   #outside(group: string, name: string): Reading | undefined {
-    if (name.includes('.') || group !== normalGroup(group)) return undefined;
-    const found = this.#lookup.environment(group, name) ?? this.#lookup.files([{group, name}], false);
+    if (!this.#isForeign({group, name}) || group !== normalGroup(group)) return undefined;
+    const inFiles = this.#lookup.files([{group, name}], false);
+    // A variable's name has lost its case: one that belongs to an option of the table is not another option's.
+    const old = this.#oldNames.references.has(optionKey(group, name));
+    const inEnvironment = inFiles !== undefined || !(old || this.#variables.has(environmentName(group, name)));
+    const found = (inEnvironment ? this.#lookup.environment(group, name) : undefined) ?? inFiles;
     if (found === undefined) return undefined;
     const hide = soundsSecret(name);
     const at = {...place(found.origin), option: optionKey(group, name)};
@@ -162,6 +183,12 @@ export class Resolver {
       const {text, secret} = this.#substitute(found.texts[0] ?? '', group, at, hide);
       return {value: text, str: text, origin: found.origin, secret: hide || secret};
     });
+  }
+
+  /** May this be an option that our table does not have? No option can have such a name, and an old name is none. */
+  #isForeign({group, name}: RawName): boolean {
+    if (/^_|[.-]/.test(name) || this.#oldNames.raw.has(optionKey(group, name))) return false;
+    return this.#option(group, name) === undefined;
   }
 }
 
@@ -179,16 +206,21 @@ function fromDefault(option: Option<unknown>): Found | undefined {
   return {texts: typeof text === 'string' ? [text] : text, origin: {from: 'default'}};
 }
 
-/** Old names, as far as references may use them. Without a group they count as [DEFAULT]'s, whatever group the option is in. */
-function oldNames(table: Table): Map<string, {group: string; name: string}> {
-  const result = new Map<string, {group: string; name: string}>();
+/** Old names: as references may use them, with what they mean now; and as they may stand in a file. */
+type OldNames = {references: Map<string, RawName>; raw: Set<string>};
+
+function oldNames(table: Table): OldNames {
+  const references = new Map<string, RawName>();
+  const raw = new Set<string>();
   for (const [group, options] of Object.entries(table)) {
     for (const [name, {deprecated}] of Object.entries(options)) {
       for (const old of deprecated) {
+        raw.add(optionKey(old.group ?? group, old.name ?? name));
         if (old.name === undefined) continue;
-        result.set(optionKey(old.group ?? 'DEFAULT', old.name.replaceAll('-', '_')), {group, name});
+        // Without a group they count as [DEFAULT]'s here, whatever group the option is in: an oddity of oslo.config.
+        references.set(optionKey(old.group ?? 'DEFAULT', old.name.replaceAll('-', '_')), {group, name});
       }
     }
   }
-  return result;
+  return {references, raw};
 }
