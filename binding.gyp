@@ -4,7 +4,8 @@
     'sanitize%': 0,
   },
   'target_defaults': {
-    'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
+    # The last: in a worker that is being terminated no exception can be thrown any more, and that is no reason to abort.
+    'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
     'cflags_cc': ['-std=c++20', '-fvisibility=hidden', '-Wall', '-Wextra'],
   },
   'conditions': [

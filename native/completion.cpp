@@ -61,4 +61,17 @@ Napi::Value Submit(Args& args, const Call& call, Napi::Value buffer, const std::
   return promise;
 }
 
+Napi::Value SubmitNothing(Args& args, const Call& call, std::function<Napi::Value(Napi::Env, ssize_t)> answer) {
+  Napi::Value rejection;
+  auto prepared = Prepare(args, call, &rejection);
+  if (!prepared) return rejection;
+
+  Operation* operation = prepared.release();
+  Napi::Value promise = operation->deferred.Promise();
+  if (answer) operation->answer = [answer = std::move(answer)](Napi::Env env) { return answer(env, 0); };
+  operation->environment->started();
+  Operation::finish(operation);
+  return promise;
+}
+
 }  // namespace cellar

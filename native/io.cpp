@@ -32,12 +32,16 @@ Napi::Value Image::Read(const Napi::CallbackInfo& info) {
   RefuseHuge(args, buffer.length);
   const std::uint64_t size = handle_->size;
   const std::size_t length = offset >= size ? 0 : std::min<std::uint64_t>(buffer.length, size - offset);
+  const auto answer = [](Napi::Env env, ssize_t bytes) -> Napi::Value {
+    return Napi::Number::New(env, static_cast<double>(bytes));
+  };
+  if (length == 0) return SubmitNothing(args, call("rbd_aio_read"), answer);
   return Submit(
       args, call("rbd_aio_read"), args.at(1),
       [&](rbd_completion_t completion) {
-        return rbd_aio_read(handle_->image, length == 0 ? 0 : offset, length, buffer.data, completion);
+        return rbd_aio_read(handle_->image, offset, length, buffer.data, completion);
       },
-      [](Napi::Env env, ssize_t bytes) -> Napi::Value { return Napi::Number::New(env, static_cast<double>(bytes)); });
+      answer);
 }
 
 // Implements:
@@ -48,6 +52,7 @@ Napi::Value Image::Write(const Napi::CallbackInfo& info) {
   const Bytes buffer = args.bytes(args.at(1), "buffer");
   RefuseHuge(args, buffer.length);
   RefuseBeyond(args, handle_->size, offset, buffer.length);
+  if (buffer.length == 0) return SubmitNothing(args, call("rbd_aio_write"));
   return Submit(args, call("rbd_aio_write"), args.at(1), [&](rbd_completion_t completion) {
     return rbd_aio_write(handle_->image, offset, buffer.length, buffer.data, completion);
   });
@@ -62,6 +67,7 @@ Napi::Value Image::WriteZeroes(const Napi::CallbackInfo& info) {
   const std::uint64_t length = args.number(args.at(1), "length");
   RefuseHuge(args, length);
   RefuseBeyond(args, handle_->size, offset, length);
+  if (length == 0) return SubmitNothing(args, call("rbd_aio_write_zeroes"));
   return Submit(args, call("rbd_aio_write_zeroes"), Napi::Value(), [&](rbd_completion_t completion) {
     return rbd_aio_write_zeroes(handle_->image, offset, length, completion, 0, 0);
   });
@@ -75,6 +81,7 @@ Napi::Value Image::Discard(const Napi::CallbackInfo& info) {
   const std::uint64_t length = args.number(args.at(1), "length");
   RefuseHuge(args, length);
   RefuseBeyond(args, handle_->size, offset, length);
+  if (length == 0) return SubmitNothing(args, call("rbd_aio_discard"));
   return Submit(args, call("rbd_aio_discard"), Napi::Value(), [&](rbd_completion_t completion) {
     return rbd_aio_discard(handle_->image, offset, length, completion);
   });
