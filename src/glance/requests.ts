@@ -1,5 +1,5 @@
 /** GET requests to Glance, whichever server answers: credentials, fail-over, retries. */
-import {CellarError} from '../core/errors.ts';
+import {asCellarError, CellarError} from '../core/errors.ts';
 import type {Requester} from '../core/image.ts';
 import {type Answer, type Call, excerpt, exchange, exchangeText, type TextAnswer} from '../http/exchange.ts';
 import {failure, showUrl} from '../http/failure.ts';
@@ -69,7 +69,7 @@ export class Requests {
     try {
       return await persist(this.#policy, ask.signal, () => this.#attempt(ask, send, story));
     } catch (error) {
-      throw withOthers(failure(error, ask.signal), story, ask);
+      throw withOthers(asCellarError(error), story, ask);
     }
   }
 

@@ -10,7 +10,7 @@ export type RetryPolicy = {
   /** The first pause; each further one is twice as long, up to `maxDelay`. */
   delay: number;
   maxDelay: number;
-  /** No new attempt is begun later than this after the first. */
+  /** No round is begun later than this after the first attempt. */
   deadline: number;
 };
 
@@ -23,6 +23,7 @@ export type FailedAttempt = {
   /** In [0, 1). */
   random: number;
   retryAfter?: number | undefined;
+  /** A server is left that was not tried in this round. */
   elsewhere?: boolean;
 };
 
@@ -57,10 +58,12 @@ export class Setback extends Error {
 /** Milliseconds to wait before the next attempt, or undefined to give up. */
 export function retryDelay(policy: RetryPolicy, attempt: FailedAttempt): number | undefined {
   const {round, elapsed, random, retryAfter, elsewhere = false} = attempt;
-  if (!elsewhere && round > policy.retries) return undefined;
+  // There are only so many servers, and one that hung until the deadline says nothing about the next.
+  if (elsewhere) return 0;
+  if (round > policy.retries) return undefined;
   const backOff = Math.min(policy.delay * 2 ** (round - 1), policy.maxDelay);
   // Never earlier than asked for; the jitter keeps a herd that failed together from coming back together.
-  const wait = elsewhere ? 0 : (retryAfter ?? backOff / 2) + (random * backOff) / 2;
+  const wait = (retryAfter ?? backOff / 2) + (random * backOff) / 2;
   return elapsed + wait > policy.deadline ? undefined : wait;
 }
 

@@ -6,7 +6,7 @@ import tls from 'node:tls';
 import got, {type Got} from 'got';
 import {CellarError} from '../core/errors.ts';
 
-/** keystoneauth's session options and ours, named as in an ini file. Times are seconds. */
+/** keystoneauth's session options and ours, named as in an ini file. Times are seconds; 0 means the default. */
 export type TransportOptions = {
   /** PEM file of the authorities to trust instead of the system's. */
   cafile?: string | undefined;
@@ -30,8 +30,8 @@ export class Transport {
 
   /** `config` when a file of the options cannot be used. */
   constructor(options: TransportOptions = {}) {
-    this.timeout = (options.timeout ?? 60) * 1000;
-    const connect = (options.connect_timeout ?? 10) * 1000;
+    this.timeout = (options.timeout || 60) * 1000;
+    const connect = (options.connect_timeout || 10) * 1000;
     this.#https = new TlsAgent(contextOf(options), !options.insecure);
     this.got = got.extend({
       agent: {http: this.#http, https: this.#https},

@@ -1,9 +1,9 @@
 /** A token of our own from Keystone: cached, renewed in time, asked for once however many want it. */
 import {z} from 'zod';
-import {CellarError} from '../core/errors.ts';
+import {asCellarError, CellarError} from '../core/errors.ts';
 import {SingleFlight} from '../core/single-flight.ts';
 import {exchangeText, type TextAnswer} from '../http/exchange.ts';
-import {failure, gist, scrub, showUrl} from '../http/failure.ts';
+import {aborted, failure, gist, scrub, showUrl} from '../http/failure.ts';
 import {isPassing, persist, type RetryOptions, retryAfter, retryPolicy, Setback} from '../http/retry.ts';
 import {Transport, type TransportOptions} from '../http/transport.ts';
 import {type AuthOptions, type AuthRequest, authRequest, tokensUrl} from './auth.ts';
@@ -21,6 +21,9 @@ type Grant = {
 
 /** A catalog of a large cloud is some 100 kB. */
 const answerLimit = 8 * 1024 * 1024;
+
+/** Milliseconds to wait for a new token while the old one is good. */
+const patience = 5000;
 
 /** One identity at one Keystone. */
 export class Session {
@@ -69,9 +72,9 @@ export class Session {
       return await this.#renew(signal);
     } catch (error) {
       // Renewal begins before the end: while Keystone is away, what we have serves on, asking again now and then.
-      const {kind} = failure(error, signal);
-      if (this.#grant !== grant || !grant || now >= grant.expires) throw failure(error, signal);
-      if (kind !== 'unavailable' && kind !== 'timeout') throw failure(error, signal);
+      const told = signal.aborted ? aborted(signal) : asCellarError(error);
+      const away = told.kind === 'unavailable' || told.kind === 'timeout';
+      if (!away || !grant || this.#grant !== grant || now >= grant.expires) throw told;
       grant.renew = this.#now() + 10_000;
       return grant;
     }
@@ -81,7 +84,10 @@ export class Session {
     const {value} = await this.#renewals.run(
       'token',
       async flight => {
-        this.#grant = await this.#authenticate(flight.signal);
+        const spare = this.#grant && this.#now() < this.#grant.expires;
+        // A Keystone that hangs must not hold up those who could go on with the token in hand.
+        const limit = spare ? AbortSignal.any([flight.signal, AbortSignal.timeout(patience)]) : flight.signal;
+        this.#grant = await this.#authenticate(limit);
         return this.#grant;
       },
       {signal},

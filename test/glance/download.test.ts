@@ -199,6 +199,14 @@ for (const [name, breakOff] of breaks) {
   }
 }
 
+test('headers that do not come are a timeout', async t => {
+  await using server = await serve(() => {});
+  const client = clientOf(t, server, {timeout: 0.5, retries: 1});
+  await fails(t, client.download(recordOf(1), user, never), 'timeout', /Timeout awaiting 'response' for 500ms$/);
+  t.is(server.seen.length, 2);
+  t.true(await closed(server));
+});
+
 test('a stall is a timeout, and ends the connection', async t => {
   await using server = await serve(response => response.writeHead(200, {'content-length': 1000}).write('0123456789'));
   const download = await clientOf(t, server, {idle_timeout: 0.2}).download(recordOf(1000), user, never);

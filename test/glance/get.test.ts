@@ -222,6 +222,15 @@ test('a server that answers 503 is passed over without a pause, and not asked fi
   t.is(good.seen.length, 24);
 });
 
+test('a server that hangs until the deadline is passed over too', async t => {
+  await using bad = await startServer(() => {});
+  await using good = await startServer((_, response) => sendJson(response, 200, imageJson()));
+  const slow = {timeout: 0.5, retry_deadline: 0.1};
+  const clients = Array.from({length: 6}, () => glanceAt(t, {api_servers: [bad.url, good.url], ...slow}));
+  await Promise.all(clients.map(client => client.get(imageId, user, never)));
+  t.is(good.seen.length, 6);
+});
+
 test('when all servers fail the error tells of each', async t => {
   await using bad = await startServer((_, response) => response.writeHead(502).end());
   const dead = await deadUrl();
@@ -238,7 +247,7 @@ test('when all servers fail the error tells of each', async t => {
 
 test('headers that do not come are a timeout', async t => {
   await using server = await startServer(() => {});
-  const client = glanceAt(t, {endpoint_override: server.url, timeout: 0.1, retries: 1});
+  const client = glanceAt(t, {endpoint_override: server.url, timeout: 0.5, retries: 1});
   await fails(t, client.get(imageId, user, never), 'timeout', /Timeout awaiting/);
   t.is(server.seen.length, 2);
 });
