@@ -1,0 +1,11 @@
+import {copiesSuite} from './copies.ts';
+import {disksSuite} from './disks.ts';
+import {indexSuite} from './index.ts';
+import {intentsSuite} from './intents.ts';
+import {leasesSuite} from './leases.ts';
+import type {Suite} from './subject.ts';
+
+/** Everything that a cell promises. */
+export const cellSuites: Suite = (...on) => {
+  for (const suite of [disksSuite, copiesSuite, indexSuite, leasesSuite, intentsSuite]) suite(...on);
+};
