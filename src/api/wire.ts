@@ -141,6 +141,7 @@ export const streamLine = z.union([
 
 type Versioned = {schema: 1};
 
+export type {Progress} from '../core/request.ts';
 export type {Deletion, DiskView, PartState, Status} from './agent.ts';
 export type DiskAnswer = z.infer<typeof diskAnswer>;
 export type DiskViewAnswer = z.infer<typeof diskViewAnswer>;

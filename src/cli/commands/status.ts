@@ -1,0 +1,42 @@
+import type {Argv} from 'yargs';
+import type {StatusAnswer} from '../../api/wire.ts';
+import {type Act, examples} from '../command.ts';
+import type {Result} from '../output.ts';
+import type {Session} from '../session.ts';
+import {pairs} from '../table.ts';
+import {formatSize} from '../units.ts';
+
+export const statusUsage = (yargs: Argv) =>
+  yargs.usage(examples('status', ['cellar status', 'cellar status --json | jq .ceph.state']));
+
+/** Says how the agent is; that it answers is success, whatever it says. */
+export const statusHandler = (act: Act) => act(show);
+
+async function show(session: Session): Promise<Result> {
+  const client = await session.client();
+  const status = await client.status(session.call);
+  return {json: status, ids: [status.host], text: describe(status)};
+}
+
+function describe({version, host, cell, since, ceph, glance, keystone, fills, cached, requests}: StatusAnswer): string {
+  const where = cell === undefined ? host : `${host}, cell ${cell}`;
+  return pairs([
+    ['agent', `${version} on ${where}, since ${since}`],
+    ['ceph', part(ceph, `${ceph.fsid ?? 'no cluster yet'}, user ${ceph.user}, pool ${ceph.pool}`)],
+    ['glance', part(glance, glance.url)],
+    ['keystone', part(keystone, keystone.url)],
+    [
+      'cached',
+      cached === null
+        ? 'unknown'
+        : `${cached.images} ${cached.images === 1 ? 'image' : 'images'}, ${formatSize(cached.bytes)}`,
+    ],
+    ['requests', String(requests)],
+    ...fills.map(
+      ({image, received, size}) => ['filling', `${image}, ${formatSize(received)} of ${formatSize(size)}`] as const,
+    ),
+  ]);
+}
+
+const part = ({state, why}: {state: string; why?: string}, what: string | null): string =>
+  [state, ...(what === null ? [] : [what])].join(', ') + (why === undefined ? '' : ` (${why})`);
