@@ -53,12 +53,13 @@ export function createConfig<T extends Table>(table: T, inputs: Inputs, problems
     files: inputs.files.map(({path}) => path),
     get(group, name, section = group) {
       const resolver = section === group ? own : elsewhere(group, section);
-      const reading = asError(() => resolver.read(section, name));
+      const reading = attempt(() => resolver.read(section, name));
+      if (reading instanceof Fault) throw problemsError([reading.problem]);
       return reading?.value as Value<T, typeof group, typeof name>;
     },
     check() {
-      const faults = each((group, name) => faultOf(() => own.read(group, name)));
-      const values = faults.flatMap(fault => (fault === undefined ? [] : [fault.problem]));
+      const readings = each((group, name) => attempt(() => own.read(group, name)));
+      const values = readings.flatMap(reading => (reading instanceof Fault ? [reading.problem] : []));
       // A value that others refer to fails them too: it is told once.
       return [...problems, ...unknownOptions(table, inputs), ...new Set(values)];
     },
@@ -66,18 +67,10 @@ export function createConfig<T extends Table>(table: T, inputs: Inputs, problems
   };
 }
 
-function asError<R>(act: () => R): R {
+/** What came of it; a Fault is a value here, any other error is thrown on. */
+function attempt<R>(act: () => R): R | Fault {
   try {
     return act();
-  } catch (error) {
-    throw error instanceof Fault ? problemsError([error.problem]) : error;
-  }
-}
-
-function faultOf(act: () => unknown): Fault | undefined {
-  try {
-    act();
-    return undefined;
   } catch (error) {
     if (error instanceof Fault) return error;
     throw error;
@@ -85,20 +78,12 @@ function faultOf(act: () => unknown): Fault | undefined {
 }
 
 function entry(resolver: Resolver, group: string, name: string, option: Option<unknown>): ConfigEntry {
-  const base = {group, name, option};
-  let reading: ReturnType<Resolver['read']>;
-  const fault = faultOf(() => {
-    reading = resolver.read(group, name);
-  });
-  if (fault !== undefined || reading === undefined) {
-    const {where = '', line} = fault?.problem ?? {};
-    const origin: Origin = line === undefined ? {from: 'default'} : {from: 'file', file: where, line};
-    return {...base, text: '', value: undefined, origin, ...(fault === undefined ? {} : {problem: fault.problem})};
-  }
-  const {value, origin, secret} = reading;
-  const plain = inFile(value, option);
-  const text = secret ? maskSecret(plain) : maskUrls(plain);
-  return {...base, text, value: text === plain ? value : text, origin};
+  const base = {group, name, option, origin: resolver.origin(group, name)};
+  const reading = attempt(() => resolver.read(group, name));
+  if (reading instanceof Fault) return {...base, text: '', value: undefined, problem: reading.problem};
+  const plain = inFile(reading?.value, option);
+  const text = reading?.secret === true ? maskSecret(plain) : maskUrls(plain);
+  return {...base, text, value: text === plain ? reading?.value : text};
 }
 
 /** A value as a file would hold it. */

@@ -49,6 +49,12 @@ export class Resolver {
     return this.#once(optionKey(group, name), () => this.#evaluate(group, name, found.name, found.option));
   }
 
+  /** Where the option's value would come from, whether or not it can be read. */
+  origin(group: string, name: string): Origin {
+    const option = this.#option(group, name);
+    return (option && this.#raw(group, name, name, option)?.origin) ?? {from: 'default'};
+  }
+
   /** The option behind a name, perhaps an old one; then `name` is the new one. */
   #find(group: string, name: string): {option: Option<unknown>; name: string} | undefined {
     const own = this.#option(group, name);

@@ -27,14 +27,17 @@ export function unknownOptions(table: Table, {files}: Inputs): Problem[] {
 function meant(table: Table, group: string, name: string): string {
   const near = nearest(name, Object.keys(table[group] ?? {}));
   if (near !== undefined) return `did you mean ${near}?`;
-  const home = Object.entries(table).find(([, options]) => Object.hasOwn(options, name))?.[0];
-  if (home !== undefined) return `it belongs into [${home}]`;
+  const plain = underscored(name);
+  const home = Object.entries(table).find(([, options]) => Object.hasOwn(options, plain))?.[0];
+  if (home !== undefined) return `it belongs into [${home}]${plain === name ? '' : ` as ${plain}`}`;
   return '`cellar config sample` shows all options';
 }
 
+const underscored = (name: string): string => name.toLowerCase().replaceAll('-', '_');
+
 /** The closest of some names, if it is close enough to be meant: at most a third of its letters differ. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
-  const plain = name.toLowerCase().replaceAll('-', '_');
+  const plain = underscored(name);
   const ranked = names.map(one => ({one, distance: editDistance(plain, one)})).sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
   return best !== undefined && best.distance <= Math.max(2, Math.floor(best.one.length / 3)) ? best.one : undefined;

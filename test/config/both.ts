@@ -1,4 +1,4 @@
-import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {readTable, takeSources} from '../../src/config/load.ts';
@@ -17,8 +17,9 @@ export type Case = {
   overrides?: {group: string; name: string; value: string}[];
   /** Look for the usual files too. */
   usual?: boolean;
-  /** As a user without rights. */
+  /** As a user without rights; files of the name secret.conf, and the directory `locked`, are forbidden to it. */
   unprivileged?: boolean;
+  locked?: string;
 };
 
 /** The same option table on both sides, and cases that both read from the same files. */
@@ -33,6 +34,8 @@ export class Both {
   constructor(options: readonly TestOption[]) {
     this.#options = options;
     this.#table = tableOf(options);
+    // A user without rights must at least get there.
+    chmodSync(this.#root, 0o755);
   }
 
   async stop(): Promise<void> {
@@ -48,6 +51,7 @@ export class Both {
     await this.#defined;
     const dir = join(this.#root, 'case');
     write(dir, given.files);
+    if (given.locked !== undefined) chmodSync(join(dir, given.locked), 0o000);
     this.cases += 1;
     const argv = given.argv.map(word => word.replace('@', () => dir));
     const env = Object.entries({HOME: '@/home', ...given.env}).map(([name, text]) => [

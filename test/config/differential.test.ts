@@ -10,7 +10,8 @@ import type {Answer} from './oslo.ts';
 import {everything} from './tables.ts';
 
 const both = new Both(everything);
-const runs = Number(process.env['CELLAR_CONFIG_RUNS'] ?? 1000);
+// More for a longer search: CELLAR_CONFIG_RUNS=30000.
+const runs = Math.max(300, Number(process.env['CELLAR_CONFIG_RUNS'] ?? 1000));
 
 test.after.always(async t => {
   t.log(`${both.cases} cases in all`);

@@ -31,11 +31,14 @@ export class Oslo {
   readonly #answers: AsyncIterator<string>;
   #errors = '';
 
-  constructor() {
-    const env = {PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8'};
+  constructor(more: Record<string, string> = {}) {
+    const env = {PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8', ...more};
     this.#child = spawn('/usr/bin/python3', [new URL('oslo_driver.py', import.meta.url).pathname], {env});
     this.#child.stderr.on('data', (data: Buffer) => {
       this.#errors += data.toString();
+    });
+    this.#child.on('error', error => {
+      this.#errors += error.message;
     });
     // A write to a process that has gone is told by the missing answer.
     this.#child.stdin.on('error', () => {});
@@ -52,7 +55,7 @@ export class Oslo {
 
   async stop(): Promise<void> {
     this.#child.stdin.end();
-    if (this.#child.exitCode === null) await once(this.#child, 'exit');
+    if (this.#child.pid !== undefined && this.#child.exitCode === null) await once(this.#child, 'exit');
   }
 
   async #ask(request: object): Promise<unknown> {

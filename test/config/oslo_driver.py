@@ -18,6 +18,9 @@ except ImportError as error:
 logging.disable(logging.CRITICAL)
 warnings.simplefilter('ignore')
 
+# A value that refers to itself ends as RecursionError; sooner is as good.
+sys.setrecursionlimit(300)
+
 TABLES = {}
 
 
