@@ -1,23 +1,15 @@
 import {spawn} from 'node:child_process';
-import {randomUUID} from 'node:crypto';
 import {once} from 'node:events';
 import {constants} from 'node:os';
 import {fileURLToPath} from 'node:url';
 import type {ExecutionContext, TestFn} from 'ava';
 import {loadBinding} from '../../src/rbd/binding.ts';
-import type {ConnectOptions, NativeCluster, NativeImage, NativePool} from '../../src/rbd/native.ts';
+import type {NativeCluster, NativeImage, NativePool} from '../../src/rbd/native.ts';
 import {RbdError} from '../../src/rbd/rbd-error.ts';
 import {type Cluster, cellCluster} from '../lab/shared.ts';
+import {connectOptions, MiB, unique} from './fixture.ts';
 
-export const MiB = 2 ** 20;
-
-/** A name nobody else uses. */
-export const unique = (prefix = 'image') => `${prefix}-${randomUUID().slice(0, 8)}`;
-
-export function connectOptions(ceph: Pick<Cluster, 'conf'>, changes: Partial<ConnectOptions> = {}): ConnectOptions {
-  const deadlines = {clientMountTimeoutMs: 10_000, osdOpTimeoutMs: 10_000, monOpTimeoutMs: 10_000};
-  return {user: 'admin', conf: ceph.conf, ...deadlines, ...changes};
-}
+export {connectOptions, MiB, unique};
 
 export type Fixture = {ceph: Cluster; cluster: NativeCluster; pool: NativePool};
 
