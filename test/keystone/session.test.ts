@@ -117,14 +117,14 @@ test('nobody listens', async t => {
   );
 });
 
-test('no answer in time', async t => {
+test.serial('no answer in time', async t => {
   await using keystone = await startServer(() => {});
   const session = open(t, keystone.url, {timeout: 0.5, retries: 1, retry_delay: 0.01});
   await fails(t, session.token(never), 'timeout', /Timeout awaiting '(response|request)' for 500ms/);
   t.is(keystone.seen.length, 2);
 });
 
-test('an answer that drips for ever', async t => {
+test.serial('an answer that drips for ever', async t => {
   await using keystone = await startServer((_, response) => {
     response.writeHead(201, {'x-subject-token': 's3cr3t-token-1'});
     const drip = setInterval(() => response.write(' '), 10);
@@ -212,7 +212,7 @@ test('while Keystone is away the token in hand serves to its end', async t => {
   await fails(t, session.token(never), 'unavailable', /503/);
 });
 
-test('a Keystone that hangs holds nobody up who has a good token', async t => {
+test.serial('a Keystone that hangs holds nobody up who has a good token', async t => {
   await using keystone = await startServer(({count}, response) => {
     if (count === 1) sendToken(response, count);
   });
