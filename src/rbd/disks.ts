@@ -166,6 +166,7 @@ function whyNot(error: unknown, parent: SnapshotSpec): string | undefined {
     if (cause.syscall === 'rados_ioctx_create') return `there is no pool ${parent.pool}`;
     return `there is no ${formatSnapshot(parent)}`;
   }
+  if (isRbdError(cause, 'ENAMETOOLONG')) return 'no image has so long a name';
   if (isRbdError(cause, 'EPERM', 'EACCES')) return `this agent's key may not read pool ${parent.pool}`;
   return undefined;
 }
