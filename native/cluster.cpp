@@ -78,24 +78,31 @@ Napi::Value Cluster::MonCommand(const Napi::CallbackInfo& info) {
       });
 }
 
-// Implements:
-//   int rados_pool_list(rados_t cluster, char *buf, size_t len);
+int ClusterHandle::known_pools(std::vector<std::string>& names) {
+  std::vector<char> buffer;
+  const int code = Growing(buffer, 1024, [&](char* data, std::size_t* size) {
+    const int needed = rados_pool_list(cluster, data, *size);
+    if (needed < 0) return needed;
+    const bool fits = static_cast<std::size_t>(needed) <= *size;
+    *size = static_cast<std::size_t>(needed);
+    return fits ? 0 : -ERANGE;
+  });
+  if (code == 0) names = Strings(buffer);
+  return code;
+}
+
+int ClusterHandle::reach_monitors() {
+  const char* commands[] = {R"({"prefix": "version"})"};
+  return rados_mon_command(cluster, commands, 1, nullptr, 0, nullptr, nullptr, nullptr, nullptr);
+}
+
 Napi::Value Cluster::ListPools(const Napi::CallbackInfo& info) {
   using Names = std::vector<std::string>;
   Args args(info);
   return Ask<Names>(
       args, {"rados_pool_list", {}, {handle_}},
       [handle = handle_](Names& names) -> Status {
-        std::vector<char> buffer;
-        const int code = Growing(buffer, 1024, [&](char* data, std::size_t* size) {
-          const int needed = rados_pool_list(handle->cluster, data, *size);
-          if (needed < 0) return needed;
-          const bool fits = static_cast<std::size_t>(needed) <= *size;
-          *size = static_cast<std::size_t>(needed);
-          return fits ? 0 : -ERANGE;
-        });
-        if (code == 0) names = Strings(buffer);
-        return {"rados_pool_list", code};
+        return {"rados_pool_list", handle->known_pools(names)};
       },
       [](Napi::Env env, Names& names) -> Napi::Value {
         auto array = Napi::Array::New(env, names.size());

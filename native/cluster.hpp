@@ -13,6 +13,15 @@ class ClusterHandle : public Handle {
   using Handle::Handle;
 
   rados_t cluster = nullptr;
+  // One of the addon's threads. The pools of the newest map that this connection has seen.
+  //
+  // Implements:
+  //   int rados_pool_list(rados_t cluster, char *buf, size_t len);
+  int known_pools(std::vector<std::string>& names);
+
+  // One of the addon's threads. Asks the monitors for nothing much, with their deadline: ETIMEDOUT when they are silent.
+  int reach_monitors();
+
   std::string fsid;
   std::string instance_id;
   std::vector<std::string> addresses;

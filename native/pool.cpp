@@ -1,5 +1,7 @@
 #include "pool.hpp"
 
+#include <algorithm>
+
 #include "wrap.hpp"
 
 namespace cellar {
@@ -7,6 +9,19 @@ namespace {
 
 // So that no other object with the same prototype is taken for a pool.
 constexpr napi_type_tag kPoolTag = {0x63656c6c61722d70, 0x6f6f6c2d68616e64};
+
+// One of the addon's threads. For a pool it does not know rados_ioctx_create waits for the newest map, and that without any
+// deadline: so it is only asked about one that is known, or when the monitors have just answered.
+int CreateContext(PoolHandle& pool) {
+  std::vector<std::string> known;
+  int code = pool.cluster->known_pools(known);
+  if (code < 0) return code;
+  if (std::find(known.begin(), known.end(), pool.name) == known.end()) {
+    code = pool.cluster->reach_monitors();
+    if (code == -ETIMEDOUT) return code;
+  }
+  return rados_ioctx_create(pool.cluster->cluster, pool.name.c_str(), &pool.io);
+}
 
 }  // namespace
 
@@ -80,7 +95,7 @@ Napi::Value Pool::Open(const Napi::CallbackInfo& info, const std::shared_ptr<Clu
   pool->name = args.text(args.at(0), "name");
   pool->pool_namespace = args.at(1).IsUndefined() ? "" : args.text(args.at(1), "namespace", true);
   return OpenHandle<Pool>(args, {"rados_ioctx_create", pool->subject(), {pool}}, pool, [pool]() -> Status {
-    const int code = rados_ioctx_create(pool->cluster->cluster, pool->name.c_str(), &pool->io);
+    const int code = CreateContext(*pool);
     if (code < 0) return {"rados_ioctx_create", code};
     rados_set_pool_full_try(pool->io);
     rados_ioctx_set_namespace(pool->io, pool->pool_namespace.c_str());

@@ -34,11 +34,14 @@ function build() {
   const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
   const headers = join(root, 'node_modules', `node-linux-${process.arch}`);
   const options = ['--release', '--jobs=2', '--loglevel=warn', `--nodedir=${headers}`];
-  const variables = sanitize ? ['--', '-Dsanitize=1'] : [];
-  const command = [process.execPath, gyp, 'configure', 'build', ...options, ...variables];
+  const command = [process.execPath, gyp, 'configure', 'build', ...options];
   const {status, error} = spawnSync('flock', [lock, ...command], {
     cwd: directory,
-    env: {...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`},
+    env: {
+      ...process.env,
+      PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`,
+      ...(sanitize && {GYP_DEFINES: 'sanitize=1'}),
+    },
     stdio: 'inherit',
   });
   if (error) throw error;
