@@ -1,5 +1,7 @@
+import {list} from './containers.ts';
+import {mode, pool, uuid} from './names.ts';
 import {ours, oursIfSet} from './option.ts';
-import {choice, filled, integer, list, mode, pool, string, uuid} from './types.ts';
+import {choice, filled, integer, string} from './types.ts';
 
 const atLeast = (min: number, max?: number) => filled(integer(max === undefined ? {min} : {min, max}));
 

@@ -1,7 +1,8 @@
 import {hostDomain} from './addresses.ts';
+import {list} from './containers.ts';
 import {hostAddress, hostName} from './host.ts';
 import {novas, novasIfSet} from './option.ts';
-import {boolean, choice, float, integer, list, string} from './types.ts';
+import {boolean, choice, float, integer, string} from './types.ts';
 
 const asNova = "Nova's default.";
 const unset = 'Not set, as in Nova.';

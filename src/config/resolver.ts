@@ -10,6 +10,7 @@ import {
   place,
   type RawName,
 } from './lookup.ts';
+import {type OldNames, oldNames} from './old-names.ts';
 import {defaultText, type Option, type Table} from './option.ts';
 import {circle, Fault, groupReference, missingReference, type Place, valueProblem} from './problem.ts';
 import {mask, maskUrls, soundsSecret} from './secret.ts';
@@ -210,23 +211,4 @@ function fromDefault(option: Option<unknown>): Found | undefined {
   const text = defaultText(option);
   if (text === undefined) return undefined;
   return {texts: typeof text === 'string' ? [text] : text, origin: {from: 'default'}};
-}
-
-/** Old names: as references may use them, with what they mean now; and as they may stand in a file. */
-type OldNames = {references: Map<string, RawName>; raw: Set<string>};
-
-function oldNames(table: Table): OldNames {
-  const references = new Map<string, RawName>();
-  const raw = new Set<string>();
-  for (const [group, options] of Object.entries(table)) {
-    for (const [name, {deprecated}] of Object.entries(options)) {
-      for (const old of deprecated) {
-        raw.add(optionKey(old.group ?? group, old.name ?? name));
-        if (old.name === undefined) continue;
-        // Without a group they count as [DEFAULT]'s here, whatever group the option is in: an oddity of oslo.config.
-        references.set(optionKey(old.group ?? 'DEFAULT', old.name.replaceAll('-', '_')), {group, name});
-      }
-    }
-  }
-  return {references, raw};
 }

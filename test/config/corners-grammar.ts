@@ -15,6 +15,7 @@ export const grammar: Record<string, string | Uint8Array> = {
   'an indented section is a continuation': inDefault('text = a\n [alpha]'),
   'an indented assignment is a continuation': inDefault('text = a\n same = b'),
   'a line that begins with another white space': inDefault('text = a\n\u00a0b = c'),
+  'a comment sign after another white space': inDefault('\u00a0# c'),
   'a form feed in front of a key': inDefault('\ftext = a'),
   'white space only Python strips': inDefault('text = \x1ca\x1f\x85'),
   'a byte order mark inside stays': inDefault('text = \ufeffa\ufeff'),
@@ -71,6 +72,8 @@ export const grammar: Record<string, string | Uint8Array> = {
   'a value that refers to itself': '[alpha]\nsame = $same\n[beta]\nself = $beta.self\n',
   'a circle through a default': '[beta]\ntext = $alpha.text\n',
   'a reference past an unreadable option': '[DEFAULT]\nsame = D\n[alpha]\nsame = $nope\nrenamed = $same\n',
+  'a reference past one to a group': '[DEFAULT]\nsame = D\n[alpha]\nsame = $beta\nrenamed = $same\n',
+  'a reference to a group that is also an option': '[DEFAULT]\nalpha = x\n[beta]\nself = $alpha\n',
   'a reference to a bad value': '[DEFAULT]\ncount = x\ntext = $count\n',
   'a reference past a bad value': '[DEFAULT]\ncount = 5\n[alpha]\ncount = x\nrenamed = $count\n',
 };

@@ -63,6 +63,10 @@ for (const [name, content] of Object.entries(leaks)) {
   });
 }
 
+test('a password with a dollar sign is told to double it', t => {
+  t.true(visible('[service_user]\npassword = abc$DEFAULT.hunter2\n').includes('write $$ for a dollar sign'));
+});
+
 test('a secret of the environment is never shown', t => {
   const seen = visible('', {OS_SERVICE_USER__PASSWORD: 'hunter2', OS_DEFAULT__TRANSPORT_URL: 'rabbit://u:hunter2@h/'});
   t.false(seen.includes('hunter2'));

@@ -1,18 +1,8 @@
 import {hostDomain, uri} from '../../src/config/addresses.ts';
+import {dict, list, multi} from '../../src/config/containers.ts';
 import {type Deprecated, novas, type Table} from '../../src/config/option.ts';
 import {floatRepr} from '../../src/config/text.ts';
-import {
-  boolean,
-  choice,
-  dict,
-  float,
-  integer,
-  list,
-  multi,
-  port,
-  string,
-  type ValueType,
-} from '../../src/config/types.ts';
+import {boolean, choice, float, integer, port, string, type ValueType} from '../../src/config/types.ts';
 import type {Encoded} from './oslo.ts';
 
 /** A type that both sides can make. */
