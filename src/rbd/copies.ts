@@ -2,7 +2,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {CellarError} from '../core/errors.ts';
 import type {Copies, CopyWriter, SnapshotSpec} from '../core/ports.ts';
 import type {Connection} from './connection.ts';
-import {withImage} from './disks.ts';
+import {removeImage, withImage} from './disks.ts';
 import {causeOf, fromRbd, isRbdError} from './errors.ts';
 import {hasAttachedChildren} from './lineage.ts';
 import type {NativeCluster, NativeImage, NativePool} from './native.ts';
@@ -29,6 +29,7 @@ export class RbdCopies implements Copies {
 
   async create(name: string, size: number, signal: AbortSignal): Promise<CopyWriter> {
     return this.#connection.use(this.pool, signal, async pool => {
+      await pool.omapCompareAndSet('rbd_trash', {}); // rbd_remove needs it, and cannot make it once the cluster is full
       await pool.createImage(name, {size, order});
       return new RbdCopyWriter(pool.name, name, await pool.openImage(name), 2 ** order);
     });
@@ -62,11 +63,7 @@ async function tryRemove(pool: NativePool, cluster: NativeCluster, name: string)
   } catch (error) {
     if (!isRbdError(error, 'ENOENT')) throw error; // torn or absent: rbd_remove takes away what is left
   }
-  try {
-    await pool.removeImage(name);
-  } catch (error) {
-    if (!isRbdError(error, 'ENOENT')) throw error;
-  }
+  await removeImage(pool, name);
 }
 
 async function removeSnapshots(pool: NativePool, image: NativeImage, name: string): Promise<void> {

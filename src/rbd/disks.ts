@@ -100,9 +100,8 @@ export class RbdDisks implements Disks {
     const started = performance.now();
     for (let wait = 250; ; wait = Math.min(wait * 2, 4000)) {
       try {
-        return await this.#connection.use(poolName, signal, pool => pool.removeImage(name));
+        return await this.#connection.use(poolName, signal, pool => removeImage(pool, name));
       } catch (error) {
-        if (isRbdError(causeOf(error), 'ENOENT')) return;
         if (!isRbdError(causeOf(error), 'EBUSY') || performance.now() - started > this.#busyTimeout)
           throw inUse(error, `${poolName}/${name}`);
       }
@@ -131,17 +130,36 @@ export async function withImage<V>(
 }
 
 /**
- * It does not open: nothing is there, or only its name. The two objects that make an image's name without a header are what
- * a dead clone or removal left. With a header it is somebody's disk whose parent is gone: its own data may well be all there.
+ * rbd_remove; absent is fine. librbd also says ENOENT when it could not make the pool's `rbd_trash` object (the cluster is
+ * full, and nothing was ever removed from this pool): then the image is all there, and that is no success.
+ */
+export async function removeImage(pool: NativePool, name: string): Promise<void> {
+  try {
+    await pool.removeImage(name);
+  } catch (error) {
+    if (!isRbdError(error, 'ENOENT')) throw error;
+    const {entry, named} = await namesOf(pool, name);
+    if (entry === undefined && named === undefined) return;
+    throw new CellarError('unavailable', `${pool.name}/${name} could not be removed: it is still there`, {
+      hint: 'check `ceph df`: a full cluster does this. Try again when it has room',
+      object: `${pool.name}/${name}`,
+      cause: error,
+    });
+  }
+}
+
+/** The two objects that make an image's name. */
+async function namesOf(pool: NativePool, name: string) {
+  const key = `name_${name}`;
+  const [listed, named] = await Promise.all([pool.omapGet('rbd_directory', [key]), pool.statObject(`rbd_id.${name}`)]);
+  return {entry: listed.get(key), named};
+}
+
+/**
+ * It does not open: nothing is there, or only its name. A name without a header is what a dead clone or removal left. With a header it is somebody's disk whose parent is gone: its own data may well be all there.
  */
 async function nameLeft(pool: NativePool, name: string, fsid: string): Promise<DiskState> {
-  const key = `name_${name}`;
-  const [listed, named, id] = await Promise.all([
-    pool.omapGet('rbd_directory', [key]),
-    pool.statObject(`rbd_id.${name}`),
-    readImageId(pool, name),
-  ]);
-  const entry = listed.get(key);
+  const [{entry, named}, id] = await Promise.all([namesOf(pool, name), readImageId(pool, name)]);
   if (entry === undefined && named === undefined) return {kind: 'absent'};
   for (const imageId of [entry && decodeText(entry), id]) {
     if (imageId !== undefined && (await pool.statObject(`rbd_header.${imageId}`)) !== undefined)

@@ -52,6 +52,7 @@ export async function make(
   ceph: Cluster,
   options: Partial<RbdCellOptions>,
   undo: (() => Promise<unknown>)[],
+  deadlines: Partial<ConnectOptions> = {},
 ): Promise<RealCell> {
   const createPool = async (prefix: string) => {
     const pool = await ceph.createPool(prefix);
@@ -71,7 +72,7 @@ export async function make(
   const agent = (changes: Partial<RbdCellOptions> = {}) => {
     const cell = rbdCell({
       binding: loadBinding(),
-      connect: connectAs(ceph, user),
+      connect: {...connectAs(ceph, user), ...deadlines},
       pool: pools.cache,
       cloneFormat: 'auto',
       leaseDuration: 6000,
