@@ -1,6 +1,6 @@
 /** The lab of one run of the tests. */
 import {spawn} from 'node:child_process';
-import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
+import {mkdtempSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 
@@ -9,32 +9,26 @@ const stopMs = 60_000;
 
 /**
  * Starts a lab in a directory and on ports of its own. Its keeper (test/lab/main.ts hold) is in a session of its own, out
- * of reach of a terminal's signals, and stops the lab when its stdin ends: when we say so, and when we die.
+ * of reach of a terminal's signals. It stops the lab, kills what tests left running, and removes the directory when its
+ * stdin ends: when we say so, and when we die.
  * `ready` settles when it is up or has failed; `env` is for those who use it; `stop` may be called at any time and more
  * than once, and comes back when nothing is left.
  */
 export function startLab() {
-  const dir = mkdtempSync(join(tmpdir(), 'cellar-test-'));
-  const base = join(dir, 'lab');
-  const tmp = join(dir, 'tmp'); // what tests leave in their TMPDIR goes with it
-  mkdirSync(tmp);
+  const base = mkdtempSync(join(tmpdir(), 'cellar-test-'));
   const keeper = spawn(process.execPath, ['test/lab/main.ts', 'hold', '--base', base], {detached: true, stdio: 'pipe'});
   const ended = new Promise(resolve => keeper.on('close', resolve).on('error', resolve));
   keeper.stdin.on('error', () => undefined); // it has ended: `ended` tells
 
-  let stopping;
-  function stop() {
-    stopping ??= end();
-    return stopping;
-  }
-  async function end() {
+  async function stop() {
     keeper.stdin.end();
     const timer = setTimeout(() => keeper.kill('SIGKILL'), stopMs); // its daemons are tied to it
     await ended;
     clearTimeout(timer);
-    rmSync(dir, {recursive: true, force: true, maxRetries: 3});
   }
-  return {ready: ready(keeper, ended, stop), env: {CELLAR_LAB: join(base, 'state.json'), TMPDIR: tmp}, stop};
+  // what tests leave in their TMPDIR goes with the lab
+  const env = {CELLAR_LAB: join(base, 'state.json'), TMPDIR: join(base, 'tmp')};
+  return {ready: ready(keeper, ended, stop), env, stop};
 }
 
 /** The keeper prints one line on stdout when the lab is up, and why not on stderr. */

@@ -1,6 +1,6 @@
 /** Steps of the setup, as a person sees them: a line when one begins, its seconds when it ends, its output only when it fails. */
 import {spawn} from 'node:child_process';
-import {closeSync, mkdtempSync, openSync, readFileSync} from 'node:fs';
+import {closeSync, fstatSync, mkdtempSync, openSync, readFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 
@@ -32,6 +32,7 @@ function log() {
  */
 export async function run(command, args, {env = {}} = {}) {
   const out = openSync(log(), 'a');
+  const from = fstatSync(out).size;
   const child = spawn(command, args, {stdio: ['ignore', out, out], env: {...process.env, ...env}});
   closeSync(out);
   const forward = signal => child.kill(signal);
@@ -42,12 +43,17 @@ export async function run(command, args, {env = {}} = {}) {
       child.on('exit', (code, signal) => resolve(code ?? signal));
     });
     if (how !== 0)
-      throw new SetupError(`${[command, ...args].join(' ')} failed (${how}):\n${tail()}\nAll of its output: ${log()}`);
+      throw new SetupError(
+        `${[command, ...args].join(' ')} failed (${how}):\n${excerpt(readFileSync(log(), 'utf8').slice(from))}\nAll of its output: ${log()}`,
+      );
   } finally {
     process.off('SIGINT', forward).off('SIGTERM', forward);
   }
 }
 
-function tail() {
-  return readFileSync(log(), 'utf8').trimEnd().split('\n').slice(-25).join('\n');
+/** Its beginning and its end: apt tells the reason last, npm first. */
+function excerpt(text, [head, tail] = [15, 25]) {
+  const lines = text.trimEnd().split('\n');
+  if (lines.length <= head + tail) return lines.join('\n');
+  return [...lines.slice(0, head), `… ${lines.length - head - tail} lines …`, ...lines.slice(-tail)].join('\n');
 }

@@ -86,8 +86,10 @@ const interruptions: Record<string, (keeper: ReturnType<typeof main>) => void> =
   'the death of the caller': keeper => keeper.stdin.end(),
 };
 for (const [what, interrupt] of Object.entries(interruptions)) {
-  test.serial(`a start that is interrupted by ${what} leaves nothing`, async t => {
+  test.serial(`a start that is interrupted by ${what} leaves nothing, nor anybody who used it`, async t => {
     const base = directory(t);
+    const user = spawn('sleep', ['60'], {stdio: 'ignore', env: {...process.env, CELLAR_LAB: stateFile(base)}});
+    const userEnded = new Promise(resolve => user.on('exit', (_, signal) => resolve(signal)));
     const starting = main(base, 'hold');
     const result = finish(starting);
     await waitFor('the first daemon', async () => {
@@ -95,6 +97,7 @@ for (const [what, interrupt] of Object.entries(interruptions)) {
     });
     interrupt(starting);
     t.like(await result, {code: 1});
+    t.is(await userEnded, 'SIGKILL');
     t.deepEqual(runningIn(base), []);
     t.false(existsSync(base));
   });

@@ -41,7 +41,7 @@ export async function startLab(options: LabOptions = {}): Promise<LabState> {
   await stopLab(base);
   const ports = await reservePorts({...(port === undefined ? {} : {port}), preferred: 21_000});
   try {
-    mkdirSync(base, {recursive: true, mode: 0o700});
+    mkdirSync(join(base, 'tmp'), {recursive: true, mode: 0o700}); // a TMPDIR for its tests, which goes with it
     return await startAll({...options, base}, ports.first);
   } catch (error) {
     await stopLab(base);

@@ -6,6 +6,7 @@ import {isAlive} from './daemon.ts';
 import {startLab, stopLab} from './lab.ts';
 import {halt} from './run.ts';
 import {defaultBase, labDaemons, runsAt, stateFile} from './state.ts';
+import {killUsers} from './users.ts';
 
 const usage = `Usage: npm run lab -- COMMAND [--base DIR] [--port N] [--keep]
 
@@ -82,7 +83,10 @@ async function env({base}: Options): Promise<void> {
   process.stdout.write(readFileSync(join(base, 'env'), 'utf8'));
 }
 
-/** Prints the state file when the lab is up. The caller's end of our stdin closes however the caller dies. */
+/**
+ * For one run of the tests: prints the state file when the lab is up, ends what uses it and the lab when stdin ends. The
+ * caller's end of the pipe closes however the caller dies.
+ */
 async function hold({base, port}: Options): Promise<void> {
   process.stdin.on('end', () => halt.abort(new Error('stopped: stdin has ended'))).resume();
   process.stdout.on('error', () => undefined); // a caller that has died reads no more
@@ -91,8 +95,9 @@ async function hold({base, port}: Options): Promise<void> {
     const state = await startLab({base, port, onStep, tied: true});
     process.stdout.write(`${stateFile(state.base)}\n`);
     if (!halt.signal.aborted) await new Promise(resolve => halt.signal.addEventListener('abort', resolve));
-    await stopLab(base);
   } finally {
+    killUsers(stateFile(base));
+    await stopLab(base);
     process.stdin.destroy(); // an open one would keep us here
   }
 }
