@@ -1,0 +1,70 @@
+/** cellar as a road: a real agent, asked through its unix socket by a client that keeps its connections. */
+
+import {mkdirSync, writeFileSync} from 'node:fs';
+import http from 'node:http';
+import {join} from 'node:path';
+import type {DiskAnswer} from '../../src/api/wire.ts';
+import {headers} from '../../src/api/wire.ts';
+import {startAgent} from '../../test/helpers/agent.ts';
+import type {LabState} from '../../test/lab/state.ts';
+import {timed} from '../interleave.ts';
+
+export type Created = {ms: number; answer: DiskAnswer};
+
+export type BenchAgent = AsyncDisposable & {
+  readonly pid: number;
+  /** Makes vms/NAME of the image; ms from the request to the whole answer. Rejects with a Refusal when the agent says no. */
+  create(name: string, image: string, size: number): Promise<Created>;
+};
+
+/** The agent's own "no", with its kind: `unacceptable` and so on. */
+export class Refusal extends Error {
+  readonly kind: string;
+  constructor({kind, message}: {kind: string; message: string}) {
+    super(`the agent: ${message} (${kind})`);
+    this.kind = kind;
+  }
+}
+
+/** Starts an agent of the lab's cell as on a host of this name, with what the lab shortened for its tests set back to the defaults. */
+export async function startBenchAgent(lab: LabState, host: string, token: () => string): Promise<BenchAgent> {
+  const dir = join(lab.base, 'bench');
+  mkdirSync(dir, {recursive: true});
+  const [conf, socketPath] = [join(dir, `${host}.conf`), join(dir, `${host}.sock`)];
+  writeFileSync(conf, `[DEFAULT]\nhost = ${host}\n[image_store]\nfill_lease = 30\n[agent]\nsocket = ${socketPath}\n`);
+  const agent = await startAgent([lab.novaConf, lab.cellarConf, conf]);
+  const connections = new http.Agent({keepAlive: true});
+  return {
+    pid: agent.pid,
+    async create(name, image, size) {
+      const body = JSON.stringify({image, size});
+      const path = `/v1/disks/vms/${name}`;
+      const {ms, value} = await timed(() => put({socketPath, path, agent: connections}, token(), body));
+      if (value.error !== undefined) throw new Refusal(value.error);
+      return {ms, answer: value as DiskAnswer};
+    },
+    async [Symbol.asyncDispose]() {
+      connections.destroy();
+      await agent[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type Answer = Partial<DiskAnswer> & {error?: {kind: string; message: string}};
+
+function put(options: http.RequestOptions, token: string, body: string): Promise<Answer> {
+  const head = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    accept: 'application/json',
+    [headers.token]: token,
+  };
+  return new Promise((resolve, reject) => {
+    const request = http.request({...options, method: 'PUT', headers: head}, response => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject).on('end', () => resolve(JSON.parse(Buffer.concat(chunks).toString())));
+    });
+    request.on('error', reject).end(body);
+  });
+}
