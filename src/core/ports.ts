@@ -136,6 +136,7 @@ export interface Intents {
   put(disk: DiskSpec, intent: Intent, expected: Intent | undefined, signal: AbortSignal): Promise<boolean>;
   /** Clears it if it is still this one. */
   clear(disk: DiskSpec, intent: Intent, signal: AbortSignal): Promise<boolean>;
+  /** Those that cannot be read are left out, so that they do not keep the others: `get` says what is wrong with one. */
   list(signal: AbortSignal): Promise<{disk: DiskSpec; intent: Intent}[]>;
 }
 

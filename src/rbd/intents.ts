@@ -47,15 +47,25 @@ export class RbdIntents implements Intents {
 
   async list(signal: AbortSignal): Promise<{disk: DiskSpec; intent: Intent}[]> {
     const all = await this.#connection.use(this.#pool, signal, pool => listOmap(pool, object));
-    return [...all].map(([key, value]) => ({disk: diskOf(key), intent: parse(key, value)}));
+    return [...all].flatMap(([key, value]) => {
+      const intent = read(value);
+      return intent === undefined ? [] : [{disk: diskOf(key), intent}];
+    });
+  }
+}
+
+function read(value: Buffer): Intent | undefined {
+  try {
+    const intent = JSON.parse(value.toString()) as Intent;
+    return intent.schema === 1 ? intent : undefined;
+  } catch {
+    return undefined;
   }
 }
 
 function parse(key: string, value: Buffer): Intent {
-  try {
-    const intent = JSON.parse(value.toString()) as Intent;
-    if (intent.schema === 1) return intent;
-  } catch {}
+  const intent = read(value);
+  if (intent !== undefined) return intent;
   throw new CellarError('internal', `the intent of disk ${key} cannot be read`, {
     hint: 'upgrade this agent, or remove the key with `rados rmomapkey` after looking at it',
     object: key,
