@@ -7,7 +7,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import type {Socket} from 'node:net';
+import {Server as NetServer, type Socket} from 'node:net';
 import type {Duplex} from 'node:stream';
 import {CellarError} from '../core/errors.ts';
 import type {Agent} from './agent.ts';
@@ -140,7 +140,8 @@ const serverOptions = (timeouts: ApiTimeouts): ServerOptions => ({
 /** The socket file goes with the listener, at once; the promise waits for the connections too. */
 const closeServer = (server: Server): Promise<void> =>
   new Promise(resolve => {
-    if (server.listening) server.close(() => resolve());
+    // Not http's own close: it takes an answer that is written but not yet read for an idle connection, and cuts it off.
+    if (server.listening) NetServer.prototype.close.call(server, () => resolve());
     else resolve();
   });
 

@@ -1,8 +1,7 @@
 import {execFile, spawnSync} from 'node:child_process';
-import {chmod, chown, mkdtemp, writeFile} from 'node:fs/promises';
+import {chmod, chown, writeFile} from 'node:fs/promises';
 import {createServer} from 'node:http';
 import {createServer as createPlainServer} from 'node:net';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {inspect, promisify} from 'node:util';
 import test from 'ava';
@@ -11,6 +10,7 @@ import {createClient} from '../../src/api/client.ts';
 import {createApi} from '../../src/api/server.ts';
 import {CellarError, type ErrorKind, errorKinds} from '../../src/core/errors.ts';
 import {diskResult, diskView, entry, fakeAgent, image, requestId, secret, status, untilAborted} from './fake-agent.ts';
+import {temporaryFolder} from './temporary-folder.ts';
 import {eventually, type Fixture, withServer} from './with-server.ts';
 
 const clientOf = ({socket}: Pick<Fixture, 'socket'>) => createClient({socket, version: '9.9.9'});
@@ -18,7 +18,7 @@ const disk = {pool: 'vms', name: 'a b/100%'.replace('/', '-')};
 
 /** Runs the listener on a socket of its own. */
 async function onSocket(listen: (path: string) => Promise<{close(): void}>, act: (path: string) => Promise<void>) {
-  const path = join(await mkdtemp(join(tmpdir(), 'cellar-client-')), 'agent.sock');
+  const path = join(await temporaryFolder(), 'agent.sock');
   const server = await listen(path);
   try {
     await act(path);
@@ -144,7 +144,7 @@ test('another version of the agent is told once', async t => {
 });
 
 test('a socket that is missing, dead or no socket is unreachable, with what to do', async t => {
-  const directory = await mkdtemp(join(tmpdir(), 'cellar-client-'));
+  const directory = await temporaryFolder();
   const [missing, dead, file] = ['missing', 'dead', 'file'].map(name => join(directory, name)) as [
     string,
     string,
@@ -260,7 +260,7 @@ test('an answer may have gained fields, and a kind this side does not know is ke
 });
 
 test('the path of the socket may hold what a URL would trip over', async t => {
-  const directory = await mkdtemp(join(tmpdir(), 'cellar a:b?c#d%41-'));
+  const directory = await temporaryFolder('cellar a:b?c#d%41-');
   const socket = join(directory, 's.sock');
   const server = createApi({agent: fakeAgent(), version: '9.9.9'});
   await server.listen({path: socket, mode: 0o600});

@@ -4,10 +4,11 @@ import {existsSync} from 'node:fs';
 import {chmod, mkdir, readFile, stat, writeFile} from 'node:fs/promises';
 import {connect} from 'node:net';
 import {join} from 'node:path';
+import {text} from 'node:stream/consumers';
 import test from 'ava';
 import {createApi} from '../../src/api/server.ts';
 import {CellarError} from '../../src/core/errors.ts';
-import {diskResult, fakeAgent, image, untilAborted} from './fake-agent.ts';
+import {diskResult, entry, fakeAgent, image, untilAborted} from './fake-agent.ts';
 import {eventually, send, withServer} from './with-server.ts';
 
 const body = JSON.stringify({image});
@@ -64,6 +65,7 @@ test('a path that is too long or has no directory is a matter of configuration',
       const error = await t.throwsAsync(another().listen({path, mode: 0o600}), {instanceOf: CellarError});
       t.is(error.kind, 'config');
       t.true(error.message.includes(path));
+      t.is(/longer than 107 bytes/.test(error.message), Buffer.byteLength(path) > 107);
     }
   });
 });
@@ -119,9 +121,9 @@ test('draining aborts what is still running at the deadline, and answers it 499'
 
 test('draining closes idle connections at once: kept-alive, silent and half-begun ones', async t => {
   await withServer({}, async ({socket, server}) => {
-    const begun = ['GET /healthz HTTP/1.1\r\n\r\n', '', 'GET /heal'].map(text => {
+    const begun = ['GET /healthz HTTP/1.1\r\n\r\n', '', 'GET /heal'].map(bytes => {
       const connection = connect(socket);
-      connection.write(text);
+      connection.write(bytes);
       connection.resume();
       // One that was still in the listener's queue is reset.
       connection.on('error', () => {});
@@ -155,6 +157,45 @@ test('a request on a kept-alive connection that comes while draining is sent awa
       ['listImages'],
     );
   });
+});
+
+/** Far more than a socket's buffers hold. */
+const many = Array.from({length: 20_000}, () => ({...entry}));
+
+test('an answer that is still being read when the server stops is read to its end', async t => {
+  await withServer({listImages: async () => many}, async ({socket, handled, seen, server}) => {
+    const connection = connect(socket);
+    connection.pause();
+    connection.write('GET /v1/images HTTP/1.1\r\n\r\n');
+    await eventually(() => seen.length === 1);
+    await new Promise(resolve => setTimeout(resolve, 300));
+    t.is(handled.length, 0);
+    const drained = server.drain(AbortSignal.timeout(60_000));
+    await new Promise(resolve => setTimeout(resolve, 100));
+    const received = await text(connection);
+    t.true(received.endsWith(']}\n'));
+    await drained;
+  });
+});
+
+test('an answer that nobody reads does not keep the server beyond its deadline', async t => {
+  await withServer(
+    {listImages: async () => many},
+    async ({socket, seen, server}) => {
+      const connection = connect(socket);
+      connection.on('error', () => {});
+      connection.pause();
+      connection.write('GET /v1/images HTTP/1.1\r\n\r\n');
+      await eventually(() => seen.length === 1);
+      await new Promise(resolve => setTimeout(resolve, 300));
+      const began = performance.now();
+      await server.drain(AbortSignal.timeout(100));
+      const took = performance.now() - began;
+      t.true(took > 1000 && took < 5000, `${took} ms`);
+      connection.destroy();
+    },
+    {timeouts: {grace: 50}},
+  );
 });
 
 test('draining twice waits twice, and the nearer deadline counts', async t => {

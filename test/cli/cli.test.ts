@@ -1,11 +1,11 @@
 /** The command line as a user has it: bytes on stdout and stderr, exit codes, and what the agent was asked. */
-import {mkdtemp, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test from 'ava';
 import {version} from '../../src/cli/version.ts';
 import {CellarError, type ErrorKind, errorKinds} from '../../src/core/errors.ts';
 import {diskResult, diskView, entry, image, secret, status, untilAborted} from '../api/fake-agent.ts';
+import {temporaryFolder} from '../api/temporary-folder.ts';
 import {eventually, withServer} from '../api/with-server.ts';
 import {cellar} from './run-cli.ts';
 
@@ -70,7 +70,7 @@ by cached        the cell has a verified copy
 });
 
 test('the token comes from a file, from stdin, or from OS_TOKEN, in this order; without one there is none', async t => {
-  const file = join(await mkdtemp(join(tmpdir(), 'cellar-cli-')), 'token');
+  const file = join(await temporaryFolder(), 'token');
   await writeFile(file, `${secret}\n`);
   await withServer(
     {},
@@ -119,7 +119,7 @@ test('a token that a broken agent quotes is struck out, in words, JSON and --deb
   };
   await withServer({createDisk}, async () => {
     const {createServer} = await import('node:http');
-    const path = join(await mkdtemp(join(tmpdir(), 'cellar-cli-')), 's');
+    const path = join(await temporaryFolder(), 's');
     const error = {kind: 'unavailable', message: `Glance did not like ${secret}`, hint: secret, requestId: 'r'};
     const server = createServer((_, response) => {
       response.writeHead(503, {'Content-Type': 'application/json'}).end(JSON.stringify({schema: 1, error}));

@@ -1,17 +1,16 @@
 /** `cellar config`, and where the CLI finds its socket. */
-import {chmod, mkdir, mkdtemp, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {chmod, mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test from 'ava';
 import {version} from '../../src/cli/version.ts';
+import {temporaryFolder} from '../api/temporary-folder.ts';
 import {withServer} from '../api/with-server.ts';
 import {cellar} from './run-cli.ts';
 
 const password = 'swordfish-that-nobody-may-see';
-const folder = () => mkdtemp(join(tmpdir(), 'cellar-cli-'));
 
 async function file(text: string, name = 'cellar.conf'): Promise<string> {
-  const path = join(await folder(), name);
+  const path = join(await temporaryFolder(), name);
   await writeFile(path, text);
   return path;
 }
@@ -71,7 +70,7 @@ test('config sample is a file that config check finds good', async t => {
 
 test('--config-file and --config-dir count in the order they are given', async t => {
   const first = await file('[image_store]\npool = one\n');
-  const dir = await folder();
+  const dir = await temporaryFolder();
   await writeFile(join(dir, 'a.conf'), '[image_store]\npool = two\n');
   const pool = async (...args: string[]) => {
     const {stdout} = await cellar(['config', 'show', '--json', ...args]);
@@ -120,7 +119,7 @@ test('a configuration that cannot be read exits 78; what only the agent uses may
 
 test("Nova's own files need not be readable for those who only use the socket", async t => {
   if (process.getuid?.() !== 0) return t.pass('only root can be denied nothing');
-  const home = await folder();
+  const home = await temporaryFolder();
   await chmod(home, 0o755);
   await mkdir(join(home, '.nova'));
   await writeFile(join(home, '.nova', 'nova.conf'), `[service_user]\npassword = ${password}\n`);
