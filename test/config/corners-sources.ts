@@ -150,4 +150,9 @@ export const sources: Record<string, Partial<Case>> = {
     argv: ['--config-file=@/a.conf'],
     env: {OS_DEFAULT__OLDEST: 'x', OS_BETA__OLDER: 'y'},
   },
+  'an old name of a number in the environment, referred to': {
+    files: {'a.conf': '[beta]\nself = $number\n'},
+    argv: ['--config-file=@/a.conf'],
+    env: {OS_DEFAULT__NUMBER: '007'},
+  },
 };

@@ -16,7 +16,7 @@ const telling = [
     '$numbers $rates $nope $alpha $DEFAULT.text $ALPHA.text $vendor.thing $lock_path $outer $some_path $Text $_hidden',
   ),
   ...words(
-    '$old_name $oldest $beta.older $was_here $alpha.was_here $alpha.gone $old_group.regrouped $da_shed $default.text',
+    '$old_name $oldest $beta.older $was_here $alpha.was_here $alpha.gone $old_group.regrouped $da_shed $number $default.text',
   ),
   ...words(
     String.raw`$$text \$text \\$text $$$text $1 $ $${'{'} $${'{text'} $text.conf $ſame $text/x -$same- $same$same`,
@@ -30,7 +30,7 @@ const keys = [
   // Not moved_in: in [alpha] it would be an unknown option of the very name that oslo.config stumbles over.
   ...new Set(everything.map(({name}) => name).filter(name => name !== 'moved_in')),
   ...words('many_old many_older old_name older oldest da-shed da_shed was_here gone Text api-port'),
-  ...words('lock_path outer thing some_path _hidden a.b'),
+  ...words('number lock_path outer thing some_path _hidden a.b'),
 ];
 const sections = [...words('DEFAULT DEFAULT alpha alpha ALPHA Alpha beta BETA default old_group vendor'), ' alpha '];
 

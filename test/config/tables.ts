@@ -24,7 +24,7 @@ export const everything: TestOption[] = [
   {group: 'alpha', name: 'text', type: {kind: 'string'}, default: '$beta.text'},
   {group: 'alpha', name: 'same', type: {kind: 'string'}},
   {group: 'alpha', name: 'flag', type: {kind: 'boolean'}},
-  {group: 'alpha', name: 'count', type: {kind: 'integer'}},
+  {group: 'alpha', name: 'count', type: {kind: 'integer'}, deprecated: [{name: 'number'}]},
   {group: 'alpha', name: 'names', type: {kind: 'list', item: {kind: 'string'}}, default: '$text'},
   {
     group: 'alpha',
