@@ -87,10 +87,7 @@ class Body implements AsyncIterableIterator<Uint8Array> {
 
   #end(): IteratorResult<Uint8Array, undefined> {
     clearTimeout(this.#timer);
-    if (this.#options.signal.aborted) throw failure(undefined, this.#options.signal);
     const promised = this.#length ?? this.#record.size;
-    // A stream that was destroyed ends like one that is complete.
-    if (promised !== undefined && this.#received < promised && this.#stream.errored) throw this.#stream.errored;
     if (promised !== undefined && this.#received !== promised) throw this.#wrongLength('');
     return {done: true, value: undefined};
   }

@@ -14,7 +14,7 @@ export type EndpointOptions = {
   region_name?: string | undefined;
 };
 
-/** The servers in the order to try them: shuffled once, then the one that last answered first, those that failed last. */
+/** The servers in the order to try them: shuffled once, then those that failed last, so the one that last answered comes first. */
 export class Endpoints {
   readonly #options: EndpointOptions;
   readonly #identity: Identity | undefined;
@@ -45,11 +45,6 @@ export class Endpoints {
     return [
       baseUrl(await this.#identity.endpoint({service_type, valid_interfaces, service_name, region_name}, signal)),
     ];
-  }
-
-  /** It answered: the next request begins with it. */
-  prefer(server: string): void {
-    if (this.#order.includes(server)) this.#order = [server, ...this.#order.filter(other => other !== server)];
   }
 
   /** It failed: the others come first until one of them fails too. */

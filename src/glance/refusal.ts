@@ -11,9 +11,9 @@ export function refusal(answer: Refusal, object: string | undefined): CellarErro
   const {kind, hint} = meaning(status);
   const location = status >= 300 && status < 400 ? `, a redirect to ${showUrl(headers.location ?? '')}` : '';
   const wait = headers['retry-after'] === undefined ? '' : `, to be tried again after ${gist(headers['retry-after'])}`;
-  const said = scrub(gist(text), secrets);
+  const said = gist(scrub(text, secrets));
   const message = `GET ${showUrl(url)}: ${statusLine}${location}${wait}${said ? ` (${said})` : ''}`;
-  return new CellarError(kind, scrub(message, secrets), {
+  return new CellarError(kind, message, {
     ...(hint === undefined ? {} : {hint}),
     ...(object === undefined ? {} : {object}),
   });
@@ -24,7 +24,7 @@ export function jsonOf({text, url, secrets}: Refusal, object: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    const said = scrub(gist(text), secrets);
+    const said = gist(scrub(text, secrets));
     throw new CellarError('unavailable', `GET ${showUrl(url)}: the answer is not JSON (${said})`, {
       object,
       hint: 'check that the endpoint is Glance and no proxy answers in its place',

@@ -103,7 +103,6 @@ export class Requests {
       if (answer.status !== 429) this.endpoints.avoid(server);
       throw new Setback(error, {retryAfter: retryAfter(answer.headers), elsewhere});
     }
-    this.endpoints.prefer(server);
     return {...answer, server, url, secrets};
   }
 

@@ -31,7 +31,7 @@ export function aborted(signal: AbortSignal): CellarError {
   return new CellarError('cancelled', 'cancelled');
 }
 
-/** The text with every secret in it blotted out, for what the other side wrote. */
+/** The text with every secret in it blotted out, for what the other side wrote. To be done before it is cut: half a token is one too. */
 export function scrub(text: string, secrets: (string | undefined)[]): string {
   return secrets.reduce<string>((clean, secret) => (secret ? clean.replaceAll(secret, '***') : clean), text);
 }

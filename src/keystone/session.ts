@@ -130,7 +130,7 @@ export class Session {
   }
 
   #refusal({status, statusLine, headers, text}: TextAnswer): CellarError {
-    const said = scrub(gist(keystoneMessage(text)), this.#request.secrets);
+    const said = gist(scrub(keystoneMessage(text), this.#request.secrets));
     const location = status >= 300 && status < 400 ? `, a redirect to ${showUrl(String(headers.location))}` : '';
     const message = `${this.#act()}: ${statusLine}${location}${said ? ` (${said})` : ''}`;
     if (isPassing(status)) return new CellarError('unavailable', message);

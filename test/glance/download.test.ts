@@ -218,20 +218,20 @@ test.serial('a stall is a timeout, and ends the connection', async t => {
 
 test.serial('bytes that trickle are no stall, and a slow reader is not Glance stalling', async t => {
   await using server = await serve(async response => {
-    response.writeHead(200, {'content-length': 4});
-    for (const part of ['a', 'b', 'c', 'd']) {
+    response.writeHead(200, {'content-length': 10});
+    for (const part of 'abcdefghij') {
       response.write(part);
       await sleep(100);
     }
     response.end();
   });
-  const download = await clientOf(t, server, {idle_timeout: 0.5}).download(recordOf(4), user, never);
+  const download = await clientOf(t, server, {idle_timeout: 0.5}).download(recordOf(10), user, never);
   let text = '';
   for await (const chunk of download.body) {
     text += Buffer.from(chunk).toString();
-    if (text === 'a') await sleep(1200);
+    if (text === 'abcdefghi') await sleep(1200);
   }
-  t.is(text, 'abcd');
+  t.is(text, 'abcdefghij');
 });
 
 test('leaving the loop early closes the connection', async t => {
@@ -244,7 +244,14 @@ test('leaving the loop early closes the connection', async t => {
   t.true(await closed(server));
 });
 
-test('so does giving it up before the first byte, and closing the client', async t => {
+test('a body longer than the record says is left at once', async t => {
+  await using server = await endless();
+  const download = await clientOf(t, server).download(recordOf(15), user, never);
+  await fails(t, bytesOf(download), 'corrupt', /as at least \d+ bytes, and its record says 15$/);
+  t.true(await closed(server));
+});
+
+test('giving it up before the first byte closes the connection, and so does closing the client', async t => {
   await using server = await endless();
   const {body} = await clientOf(t, server).download(recordOf(null), user, never);
   await body[Symbol.asyncIterator]().return?.();

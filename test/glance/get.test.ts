@@ -1,4 +1,5 @@
 import {getEventListeners} from 'node:events';
+import type {ServerResponse} from 'node:http';
 import test, {type ExecutionContext} from 'ava';
 import {GlanceClient, type GlanceOptions} from '../../src/glance/client.ts';
 import type {Identity} from '../../src/glance/identity.ts';
@@ -97,6 +98,19 @@ test('a 401 for our own token costs one new token and one more request', async t
   t.is(keystone.seen.length, 2);
 });
 
+test('the new token goes to the same server', async t => {
+  const refuse = ({headers}: {headers: object}, response: ServerResponse) =>
+    'x-auth-token' in headers && headers['x-auth-token'] === 's3cr3t-token-1'
+      ? sendJson(response, 401, {})
+      : sendJson(response, 200, imageJson());
+  await using one = await startServer(refuse);
+  await using other = await startServer(refuse);
+  await using keystone = await startKeystone();
+  const client = glanceAt(t, {api_servers: [one.url, other.url]}, sessionAt(t, keystone.url));
+  await client.get(imageId, {}, never);
+  t.deepEqual([one.seen.length, other.seen.length].toSorted(), [0, 2]);
+});
+
 test('two 401s are unauthorized', async t => {
   await using server = await startServer((_, response) => response.writeHead(401).end('Bad token s3cr3t-token-2'));
   await using keystone = await startKeystone();
@@ -155,6 +169,13 @@ for (const [status, kind, body, message] of refusals) {
     t.is(server.seen.length, 1);
   });
 }
+
+test('no half of a token is quoted either', async t => {
+  await using server = await startServer((_, response) =>
+    response.writeHead(403).end(`${'x'.repeat(190)} s3cr3t-user`),
+  );
+  await fails(t, glanceAt(t, server.url).get(imageId, user, never), 'forbidden', /x{190} \*\*\*\)$/);
+});
 
 test('a redirect is not followed, and says where it leads', async t => {
   await using server = await startServer((_, response) =>
@@ -237,6 +258,9 @@ test.serial('a server that hangs until the deadline is passed over too', async t
   const clients = Array.from({length: 6}, () => glanceAt(t, {api_servers: [bad.url, good.url], ...slow}));
   await Promise.all(clients.map(client => client.get(imageId, user, never)));
   t.is(good.seen.length, 6);
+  const before = bad.seen.length;
+  await Promise.all(clients.map(client => client.get(imageId, user, never)));
+  t.is(bad.seen.length, before, 'not asked first again');
 });
 
 test('when all servers fail the error tells of each', async t => {
