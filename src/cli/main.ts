@@ -14,8 +14,12 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(argv: string[]): Promise<number> {
   const {stdin, stdout, stderr, env} = process;
   const terminal: Terminal = {stdout, stderr, env};
-  // The reader of a pipe has enough: no reason to complain.
-  stdout.on('error', () => process.exit());
+  stdout.on('error', ({code}: NodeJS.ErrnoException) => {
+    // The reader of a pipe has enough: no reason to complain. A full disk is one.
+    if (code === 'EPIPE') process.exit();
+    stderr.write(`cellar: the output cannot be written: ${code}\n`);
+    process.exit(1);
+  });
   using interrupt = interruptible(process);
   const secrets: string[] = env['OS_TOKEN'] ? [env['OS_TOKEN']] : [];
   let exit = 0;

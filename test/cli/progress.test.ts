@@ -72,6 +72,9 @@ test('a fill that begins anew is measured anew', t => {
   now = 1000;
   bar?.update({image, received: mib, size: 10 * mib});
   t.false(screen.written().includes('MiB/s'));
+  now = 2000;
+  bar?.update({image, received: 2 * mib, size: 10 * mib});
+  t.true(screen.written().includes('2/10 MiB 20% 1.0 MiB/s ETA 0:08'));
 });
 
 test('the line is cleared once, and only when there was one', t => {

@@ -21,10 +21,15 @@ export const cellar = (args: readonly string[], options: RunOptions = {}): Promi
   run(process.execPath, [main, ...args], options);
 
 /** The same on a pseudo-terminal of 100 columns: stdout and stderr come as one, in `stdout`. `tail` goes to the shell. */
-export function cellarOnTerminal(args: readonly string[], options: RunOptions = {}, tail = ''): Promise<Run> {
-  const words = [process.execPath, main, ...args].map(word => `'${word.replaceAll("'", "'\\''")}'`);
-  return run('script', ['-qec', `stty cols 100; ${words.join(' ')} ${tail}`, '/dev/null'], options);
-}
+export const cellarOnTerminal = (args: readonly string[], options: RunOptions = {}, tail = ''): Promise<Run> =>
+  run('script', ['-qec', `stty cols 100; ${quoted(args)} ${tail}`, '/dev/null'], options);
+
+/** The same as the first command of a group, `{ cellar …`, that the tail goes on with and ends. */
+export const cellarInShell = (args: readonly string[], tail: string): Promise<Run> =>
+  run('sh', ['-c', `{ ${quoted(args)} ${tail}`], {});
+
+const quoted = (args: readonly string[]): string =>
+  [process.execPath, main, ...args].map(word => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
 
 /** Tests of a file start all at once: more processes than processors would only make each of them look slow. */
 const room = {free: 3, waiting: [] as (() => void)[]};

@@ -7,7 +7,7 @@ import test from 'ava';
 import type {Agent} from '../../src/api/agent.ts';
 import {version} from '../../src/cli/version.ts';
 import {CellarError} from '../../src/core/errors.ts';
-import {diskResult, image, secret} from '../api/fake-agent.ts';
+import {diskResult, image, secret, status} from '../api/fake-agent.ts';
 import {withServer} from '../api/with-server.ts';
 import {cellar, cellarOnTerminal} from './run-cli.ts';
 
@@ -100,9 +100,7 @@ test('what an answer or an error holds cannot drive the terminal', async t => {
     showImage: async () => {
       throw new CellarError('internal', evil, {hint: evil});
     },
-    status: async () => {
-      throw new CellarError('unavailable', `two\nlines ${evil}`);
-    },
+    status: async () => ({...status, ceph: {...status.ceph, state: 'down', why: evil}}),
   };
   await withServer(
     script,

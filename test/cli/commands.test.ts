@@ -1,0 +1,193 @@
+import test from 'ava';
+import {version} from '../../src/cli/version.ts';
+import {diskResult, diskView, entry, image, secret, status} from '../api/fake-agent.ts';
+import {withServer} from '../api/with-server.ts';
+import {cellar} from './run-cli.ts';
+
+const same = {version};
+const json = (run: {stdout: string}) => JSON.parse(run.stdout);
+
+test('disk create --json prints the promised object and nothing else', async t => {
+  await withServer(
+    {},
+    async ({socket, seen}) => {
+      const run = await cellar(
+        ['disk', 'create', 'vms/d1', '--image', image, '--size', '30G', '--json', '--socket', socket],
+        {
+          env: {OS_TOKEN: secret},
+        },
+      );
+      t.is(run.stderr, '');
+      t.is(run.code, 0);
+      const request = {pool: 'vms', name: 'd1', image, size: 32_212_254_720, requester: {}};
+      t.deepEqual(json(run), {schema: 1, ...diskResult(request)});
+      t.deepEqual(Object.keys(json(run)).toSorted(), [
+        'glanceBytes',
+        'name',
+        'outcome',
+        'parent',
+        'pool',
+        'roads',
+        'schema',
+        'size',
+        'timings',
+      ]);
+      t.is(run.stdout.indexOf('\n'), run.stdout.length - 1);
+      t.like(seen[0]?.args, [{pool: 'vms', name: 'd1', image, size: 32_212_254_720, requester: {token: secret}}]);
+    },
+    same,
+  );
+});
+
+test('disk create in words, and by its id alone', async t => {
+  await withServer(
+    {},
+    async ({socket}) => {
+      const run = await cellar(['disk', 'create', 'vms/d1', '--image', image, '--socket', socket]);
+      t.is(
+        run.stdout,
+        `disk             vms/d1
+outcome          cloned-from-cache
+size             20 GiB
+parent           cellar/${image}.01JD@snap
+from Glance      0 B
+took             0.153 s (glance 0.041 s, clone 0.102 s)
+not by location  its locations are in another cluster
+by cached        the cell has a verified copy
+`,
+      );
+      t.is(run.stderr, '');
+      const quiet = await cellar(['disk', 'create', 'vms/d1', '--image', image, '-q', '--socket', socket]);
+      t.deepEqual(quiet, {code: 0, stdout: 'vms/d1\n', stderr: ''});
+    },
+    same,
+  );
+});
+
+test('disk show and delete, image list and show: words, ids and JSON', async t => {
+  await withServer(
+    {},
+    async ({socket, seen}) => {
+      const on = (...args: string[]) => cellar([...args, '--socket', socket]);
+      t.is(
+        (await on('disk', 'show', 'vms/one_disk')).stdout,
+        `disk    vms/one_disk
+state   whole
+size    20 GiB
+parent  cellar/${image}.01JD@snap
+data    none of its own
+`,
+      );
+      t.deepEqual(json(await on('disk', 'show', 'vms/one_disk', '--json')), {schema: 1, ...diskView});
+      t.is((await on('disk', 'delete', 'vms/d1')).stdout, 'vms/d1 is deleted\n');
+      t.is((await on('disk', 'delete', 'vms/d1', '-q')).stdout, 'vms/d1\n');
+      t.deepEqual(json(await on('disk', 'delete', 'vms/d1', '--json')), {
+        schema: 1,
+        pool: 'vms',
+        name: 'd1',
+        deleted: true,
+      });
+      t.is(
+        (await on('image', 'list')).stdout,
+        `IMAGE                                   SIZE  FORMAT  VERIFIED  CREATED                   BY
+${image}  20 GiB  qcow2   yes       2026-11-22T07:00:00.000Z  compute-1
+`,
+      );
+      t.is((await on('image', 'list', '-q')).stdout, `${image}\n`);
+      t.deepEqual(json(await on('image', 'list', '--json')), {schema: 1, images: [entry]});
+      t.deepEqual(json(await on('image', 'show', image.toUpperCase(), '--json')), entry);
+      t.is(
+        (await on('image', 'show', image)).stdout,
+        `image        ${image}
+copy         ${image}.01JD@snap
+size         20 GiB
+made         2026-11-22T07:00:00.000Z by compute-1
+file         qcow2, 584 MiB, verified
+file sha512  ${'ab'.repeat(64)}
+disk sha512  ${'cd'.repeat(64)}
+`,
+      );
+      t.is(seen.length, 10);
+    },
+    same,
+  );
+});
+
+test('a disk that is torn or being made says why and by whom', async t => {
+  const showDisk = async () => ({
+    ...diskView,
+    state: 'being-made' as const,
+    size: null,
+    parent: null,
+    registered: false,
+    why: 'the image does not open',
+    intent: {
+      schema: 1 as const,
+      host: 'compute-2',
+      run: 'r',
+      since: '2026-11-22T07:00:00.000Z',
+      image,
+      parent: {pool: 'cellar', image: 'x', snapshot: 'snap'},
+    },
+  });
+  await withServer(
+    {showDisk, deleteDisk: async () => ({deleted: false})},
+    async ({socket}) => {
+      t.is(
+        (await cellar(['disk', 'show', 'vms/d1', '--socket', socket])).stdout,
+        `disk        vms/one_disk
+state       being-made: the image does not open
+parent      none
+data        none of its own
+being made  by compute-2 since 2026-11-22T07:00:00.000Z, of image ${image}
+`,
+      );
+      t.deepEqual(await cellar(['disk', 'delete', 'vms/d1', '--socket', socket]), {
+        code: 0,
+        stdout: 'vms/d1 was not there\n',
+        stderr: '',
+      });
+      t.is((await cellar(['disk', 'delete', 'vms/d1', '-q', '--socket', socket])).stdout, '');
+    },
+    same,
+  );
+});
+
+test('status in words and JSON', async t => {
+  await withServer(
+    {},
+    async ({socket}) => {
+      t.is(
+        (await cellar(['status', '--socket', socket])).stdout,
+        `agent     9.9.9 on compute-1, cell cell1, since 2026-11-22T06:00:00.000Z
+ceph      up, 7c1d0b3e-4f6a-4f58-9d1c-3f1f4f0e8d11, user cellar, pool cellar
+glance    up, http://glance.example:9292
+keystone  unknown
+cached    1 image, 20 GiB
+requests  0
+filling   ${image}, 1 MiB of 584 MiB
+`,
+      );
+      t.deepEqual(json(await cellar(['status', '--json', '--socket', socket])), {schema: 1, ...status, requests: 0});
+    },
+    same,
+  );
+});
+
+test('progress is not asked for, and not printed, without a terminal', async t => {
+  const asked: boolean[] = [];
+  await withServer(
+    {
+      createDisk: async (request, {onProgress}) => {
+        asked.push(onProgress !== undefined);
+        return diskResult(request);
+      },
+    },
+    async ({socket}) => {
+      const run = await cellar(['disk', 'create', 'vms/d1', '--image', image, '--socket', socket]);
+      t.is(run.stderr, '');
+      t.deepEqual(asked, [false]);
+    },
+    same,
+  );
+});
