@@ -17,7 +17,7 @@ export const cellarOptions = {
       reason: 'Not set: the cell is the one whose message bus this host is on. Set, it is a claim that is checked.',
     }),
     expected_fsid: oursIfSet(uuid(), {
-      help: 'The fsid of the Ceph cluster this host must find. With another one the agent refuses to start.',
+      help: 'The fsid of the Ceph cluster this host must find. With another one the agent serves no disks, and says both.',
       reason: 'Not set: whatever cluster the Ceph configuration leads to is taken to be the right one.',
     }),
   },
@@ -115,7 +115,7 @@ export const cellarOptions = {
   agent: {
     socket: ours(filled(string()), {
       default: '/run/cellar/cellar.sock',
-      help: "The unix socket of the agent's API. A socket handed over by systemd comes first.",
+      help: "The unix socket of the agent's API.",
       reason: 'Where the packaged cellar-agent.socket listens.',
     }),
     socket_mode: ours(mode(), {

@@ -98,7 +98,7 @@ function glanceOptions({get}: CellarConfig): GlanceOptions {
     service_type: get('glance', 'service_type'),
     service_name: get('glance', 'service_name'),
     valid_interfaces: get('glance', 'valid_interfaces'),
-    region_name: get('glance', 'region_name'),
+    region_name: get('glance', 'region_name') ?? get('service_user', 'region_name'),
     cafile: get('glance', 'cafile'),
     certfile: get('glance', 'certfile'),
     keyfile: get('glance', 'keyfile'),
