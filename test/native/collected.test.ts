@@ -5,9 +5,11 @@ const lab = fixture(test);
 
 for (const [name, sentence] of [
   ['images', 'images that were dropped without close() are closed'],
+  ['connections', 'connections that were dropped without close() are shut down'],
   ['parents', 'an image works on when its pool and its connection were dropped'],
   ['writing', 'writes under way arrive when everything was dropped'],
-  ['buffers', 'a buffer is kept as long as it is read or written, and no longer'],
+  ['reading', 'a buffer that is read into is not collected'],
+  ['buffers', 'a buffer is not kept for longer than it is read or written'],
   ['failures', 'calls that fail keep nothing'],
 ] as const) {
   test.serial(sentence, async t => {
