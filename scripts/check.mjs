@@ -58,7 +58,7 @@ async function withLab(act) {
 
 /** Goes on when the lab is up; a lab that does not start is a failed stage. */
 async function inLab(lab, act) {
-  const up = await stage('lab', 3, async () => {
+  const up = await stage('lab', 5, async () => {
     await lab.ready;
     return true;
   });

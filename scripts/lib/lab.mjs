@@ -4,7 +4,7 @@ import {mkdtempSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 
-const startMs = 120_000;
+const startMs = 240_000;
 const stopMs = 60_000;
 
 /**

@@ -8,7 +8,7 @@ import type {LabState} from './state.ts';
 const secretUuid = '5a5a5a5a-0000-4000-8000-00000000ce11';
 
 export function writeAgentFiles(state: LabState): void {
-  mkdirSync(join(state.base, 'nova', 'instances'), {recursive: true});
+  mkdirSync(join(state.base, 'nova', 'instances'), {recursive: true, mode: 0o700});
   writeFileSync(state.novaConf, novaConf(state), {mode: 0o600});
   writeFileSync(state.cellarConf, cellarConf(state), {mode: 0o600});
   writeFileSync(join(state.base, 'env'), shellExports(state), {mode: 0o600});

@@ -130,7 +130,6 @@ async function cephServes({base, ceph}: Cluster, mgr = false): Promise<void> {
   };
   const daemons = recordedDaemons(base);
   await waitFor('Ceph', serves, {
-    timeoutMs: 60_000,
     stop: () => daemons.map(obituary).find(reason => reason !== undefined),
   });
 }

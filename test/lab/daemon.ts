@@ -20,8 +20,8 @@ export type DaemonOptions = {
 /** Starts a daemon in the foreground mode of its own, in a session of its own, its output in `<dir>/log/<name>.out`. */
 export function startDaemon(dir: string, name: string, command: string[], options: DaemonOptions = {}): Daemon {
   halt.signal.throwIfAborted();
-  mkdirSync(join(dir, 'run'), {recursive: true});
-  mkdirSync(join(dir, 'log'), {recursive: true});
+  mkdirSync(join(dir, 'run'), {recursive: true, mode: 0o700});
+  mkdirSync(join(dir, 'log'), {recursive: true, mode: 0o700});
   const out = openSync(outFile(dir, name), 'a');
   const [program = '', ...args] = options.tied ? ['setpriv', '--pdeathsig', 'KILL', '--', ...command] : command;
   const env = {...cleanEnv(), ...options.env};

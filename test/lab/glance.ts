@@ -21,8 +21,8 @@ export const glanceLog = (base: string) => join(base, 'log', 'glance-api.log');
 /** Makes its configuration and database. Needs neither Keystone nor Ceph. */
 export async function makeGlance(options: GlanceOptions): Promise<void> {
   const dir = join(options.base, 'glance-api');
-  for (const name of ['staging', 'lock']) mkdirSync(join(dir, name), {recursive: true});
-  mkdirSync(join(options.base, 'log'), {recursive: true});
+  for (const name of ['staging', 'lock']) mkdirSync(join(dir, name), {recursive: true, mode: 0o700});
+  mkdirSync(join(options.base, 'log'), {recursive: true, mode: 0o700});
   writeFileSync(confFile(options.base), conf(options, dir));
   await run('glance-manage', ['--config-file', confFile(options.base), 'db_sync']);
   await useWriteAheadLog(databaseFile(options.base));

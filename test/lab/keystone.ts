@@ -61,7 +61,7 @@ function writeKeystoneFiles(base: string): string {
   const dir = join(base, 'keystone');
   const keys = join(dir, 'fernet');
   mkdirSync(keys, {recursive: true, mode: 0o700});
-  mkdirSync(join(base, 'log'), {recursive: true});
+  mkdirSync(join(base, 'log'), {recursive: true, mode: 0o700});
   // as `keystone-manage fernet_setup`, which takes 2 s: 0 is staged, 1 is primary
   for (const name of ['0', '1'])
     writeFileSync(join(keys, name), randomBytes(32).toString('base64url').padEnd(44, '='), {mode: 0o600});

@@ -1,5 +1,5 @@
 /** The whole lab: Glance with a Ceph cluster of its own, Keystone, and a cell whose Ceph cluster Glance cannot reach. */
-import {mkdirSync, rmSync} from 'node:fs';
+import {chmodSync, mkdirSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {writeAgentFiles} from './agent-files.ts';
 import {startCeph, stopCeph} from './ceph.ts';
@@ -41,7 +41,7 @@ export async function startLab(options: LabOptions = {}): Promise<LabState> {
   await stopLab(base);
   const ports = await reservePorts({...(port === undefined ? {} : {port}), preferred: 21_000});
   try {
-    mkdirSync(join(base, 'tmp'), {recursive: true, mode: 0o700}); // a TMPDIR for its tests, which goes with it
+    makeBase(base);
     return await startAll({...options, base}, ports.first);
   } catch (error) {
     await stopLab(base);
@@ -49,6 +49,16 @@ export async function startLab(options: LabOptions = {}): Promise<LabState> {
   } finally {
     await ports.release();
   }
+}
+
+/**
+ * Everything in it is ours alone but `tmp`, a TMPDIR for the tests of this lab, which goes with it. Tests that become
+ * another user must get there, so the directory itself can be passed through, not listed.
+ */
+function makeBase(base: string): void {
+  mkdirSync(join(base, 'tmp'), {recursive: true});
+  chmodSync(base, 0o711);
+  chmodSync(join(base, 'tmp'), 0o1777);
 }
 
 /** Ends everything that runs under the directory and removes it, whatever state it is in. `keep` leaves the files. */

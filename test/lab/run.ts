@@ -13,7 +13,7 @@ export type RunOptions = {timeoutMs?: number; env?: Record<string, string>; sign
 export function run(
   command: string,
   args: string[],
-  {timeoutMs = 60_000, env = {}, signal}: RunOptions = {},
+  {timeoutMs = 120_000, env = {}, signal}: RunOptions = {},
 ): Promise<string> {
   const aborted = AbortSignal.any(signal ? [halt.signal, signal] : [halt.signal]);
   return new Promise((resolve, reject) => {
@@ -51,7 +51,7 @@ export type WaitOptions = {timeoutMs?: number; everyMs?: number; stop?: () => st
 
 /** Asks `probe` until it does not throw. `stop` gives a reason to wait no longer, such as a daemon that has died. */
 export async function waitFor<T>(what: string, probe: () => Promise<T>, options: WaitOptions = {}): Promise<T> {
-  const {timeoutMs = 60_000, everyMs = 50, stop} = options;
+  const {timeoutMs = 120_000, everyMs = 50, stop} = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     halt.signal.throwIfAborted();
