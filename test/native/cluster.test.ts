@@ -31,18 +31,15 @@ test('two connections have instance ids of their own', async t => {
 
 test('listPools() has the pools of the cluster', async t => {
   const pools = await lab.cluster.listPools();
-  t.true(pools.includes(lab.pool.name));
-  t.deepEqual(pools.toSorted(), JSON.parse(await lab.ceph.ceph('osd', 'pool', 'ls', '-f', 'json')).toSorted());
+  for (const name of ['vms', 'cellar', 'images', lab.pool.name]) t.true(pools.includes(name), name);
+  t.false(pools.includes(''));
 });
 
 test('monCommand() answers bytes and a status', async t => {
-  const {output, status} = await lab.cluster
-    .monCommand('{"prefix": "osd pool stats", "format": "json"}')
-    .catch(() => lab.cluster.monCommand('{"prefix": "fsid", "format": "json"}'));
+  const {output, status} = await lab.cluster.monCommand('{"prefix": "fsid", "format": "json"}');
   t.true(Buffer.isBuffer(output));
-  t.is(typeof status, 'string');
-  const fsid = await lab.cluster.monCommand('{"prefix": "fsid", "format": "json"}');
-  t.deepEqual(JSON.parse(fsid.output.toString()), {fsid: lab.ceph.fsid});
+  t.deepEqual(JSON.parse(output.toString()), {fsid: lab.ceph.fsid});
+  t.is(status, '');
 });
 
 test('monCommand() passes its input on', async t => {

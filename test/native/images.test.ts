@@ -152,3 +152,12 @@ test('metadata() has every key and value', async t => {
   const again = await opened(t, lab.pool, image.name);
   t.deepEqual(await again.metadata(), {key: 'some value', conf_rbd_cache: 'false'});
 });
+
+test('watchers() names who has the image open for writing, by addresses that the connection knows as its own', async t => {
+  const {name} = await newImage(t, lab.pool);
+  const reader = await opened(t, lab.pool, name, {readOnly: true});
+  const watchers = await reader.watchers();
+  t.is(watchers.length, 1);
+  t.is(`client.${watchers[0]?.client}`, `client.${lab.cluster.instanceId}`);
+  t.true(lab.cluster.addresses.some(address => address.includes(watchers[0]?.address.split(':').at(-1) ?? '?')));
+});

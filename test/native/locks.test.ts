@@ -100,3 +100,14 @@ test('a lock without a duration is refused: it would never expire', async t => {
     message: `rados_lock_exclusive ${lab.pool.name}/${object}: Invalid argument (durationMs must not be 0: that lock would never expire)`,
   });
 });
+
+test('removeLocked() removes the object of a lock that is ours, and of no other', async t => {
+  const object = unique('object');
+  await lab.pool.lockExclusive(object, lease);
+  t.false(await rival.pool.removeLocked(object, 'lease', 'a'));
+  t.false(await lab.pool.removeLocked(object, 'lease', 'another cookie'));
+  t.not(await lab.pool.statObject(object), undefined);
+  t.true(await lab.pool.removeLocked(object, 'lease', 'a'));
+  t.is(await lab.pool.statObject(object), undefined);
+  t.false(await lab.pool.removeLocked(object, 'lease', 'a'));
+});

@@ -135,3 +135,17 @@ test('listObjects() has those with the prefix', async t => {
   t.deepEqual((await lab.pool.listObjects(`${prefix}.`)).toSorted(), names.toSorted());
   t.deepEqual(await lab.pool.listObjects('nobody has this'), []);
 });
+
+test('exec() calls a class on the OSD and answers its bytes, however many', async t => {
+  const name = unique();
+  await lab.pool.createImage(name, {size: 0});
+  const input = Buffer.alloc(12); // dir_list: start after "" (u32 length), at most this many (u64)
+  input.writeBigUInt64LE(10n, 4);
+  const answer = await lab.pool.exec('rbd_directory', 'rbd', 'dir_list', input);
+  t.true(answer.includes(name));
+});
+
+test('exec() of a method that is missing is EOPNOTSUPP', async t => {
+  const error = await t.throwsAsync(lab.pool.exec('rbd_directory', 'rbd', 'no_such_method', Buffer.alloc(0)));
+  t.like(error, {name: 'RbdError', code: 'EOPNOTSUPP', syscall: 'rados_exec', object: 'rbd_directory'});
+});
