@@ -3,7 +3,7 @@ import {mkdtempSync, rmSync} from 'node:fs';
 import {loadavg, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {halt} from '../test/lab/run.ts';
-import {type Options, parseOptions} from './options.ts';
+import {type Options, parseOptions, Usage} from './options.ts';
 import {checkPackages} from './packages.ts';
 import {openPlace, type Place} from './place.ts';
 import {machineOf} from './report/machine.ts';
@@ -35,8 +35,8 @@ async function main(): Promise<void> {
     if (options.write && !failed) writeDocs(report);
     process.exitCode = failed ? 1 : 0;
   } catch (error) {
-    say(`bench: ${(error as Error).message}`);
-    process.exitCode = 1;
+    say(error instanceof Usage ? error.message : `bench: ${(error as Error).message}`);
+    process.exitCode = error instanceof Usage ? 0 : 1;
   }
 }
 

@@ -2,6 +2,9 @@
 import {parseArgs} from 'node:util';
 import {full, quick, type Sizes} from './sizes.ts';
 
+/** The usage was asked for: it is the whole answer. */
+export class Usage extends Error {}
+
 export type Options = {sizes: Sizes; quick: boolean; only: string[]; write: boolean; json: boolean};
 
 const usage = (
@@ -26,7 +29,7 @@ export function parseOptions(args: string[], sections: string[]): Options {
       help: {type: 'boolean', default: false},
     },
   });
-  if (values.help) throw new Error(usage(sections));
+  if (values.help) throw new Usage(usage(sections));
   const base = values.quick ? quick : full;
   const runs = values.runs === undefined ? base.runs : Number(values.runs);
   const only = values.only?.split(',') ?? sections;

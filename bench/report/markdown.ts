@@ -40,7 +40,8 @@ ${missing.length === 0 ? '' : `\n${missing.join('\n')}\n`}
 - **Floor** of clones: \`rbd_clone3\`, \`rbd_open\`, \`rbd_resize2\`, \`rbd_close\` on open connections. Floors of a fill, each alone: the body from Glance to nothing (the quicker of node:http and curl); the image's data from memory to a new image by \`rbd_aio_write\`, whole objects, the best of ${sizes.depths.join(', ')} in flight.
 - **Nova's own code** is Debian's python3-nova in a Python process that keeps running: \`imagebackend.Rbd.cache()\` with \`clone()\`, \`fetch_image()\` and \`rbd import\` as nova-compute calls them, without the rest of the compute service.
 - Clones: ${sizes.cloneRounds} rounds. Fills: ${sizes.runs} rounds of a ${mib(fill.size)} image with ${mib(fill.data)} of random data, each under an image id that nobody has seen.
-- Herd: ${herd.agents} agents in ${herd.agents} processes, ${herd.requests} requests each at the same moment for a ${mib(herd.size)} image; downloads and bytes are from Glance's own log (a head of some 400 bytes is in them), every disk was read back and its sha256 compared.
+- \`fillRaw.api.cpu\` in the samples is the agent's processor time for a fill, which other programs hardly change; \`waited for cpu\` is how long its main thread stood in line for a processor: next to nothing on a quiet machine.
+- Herd: ${herd.agents} agents in ${herd.agents} processes that have made one disk before, ${herd.requests} requests each at the same moment for a ${mib(herd.size)} image; downloads and bytes are from Glance's own log (a head of some 400 bytes is in them), every disk was read back and its sha256 compared.
 - Memory: VmHWM of the agent during the fill less VmRSS before it, after a first small fill; images of ${memory.images.map(({size}) => mib(size)).join(' and ')}; the largest of ${memory.runs} runs each.
 - Many at once: ${parallel.clones} disks, ${parallel.inFlight} in flight, against ${parallel.sequential} one after the other.
 

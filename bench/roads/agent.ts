@@ -7,7 +7,7 @@ import type {DiskAnswer} from '../../src/api/wire.ts';
 import {headers} from '../../src/api/wire.ts';
 import {startAgent} from '../../test/helpers/agent.ts';
 import type {LabState} from '../../test/lab/state.ts';
-import {timed} from '../interleave.ts';
+import {type Samples, timed} from '../interleave.ts';
 
 export type Created = {ms: number; answer: DiskAnswer};
 
@@ -48,6 +48,15 @@ export async function startBenchAgent(lab: LabState, host: string, token: () => 
       await agent[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Adds the agent's own account of where the time went to the samples: `ROAD.glance`, `ROAD.fill`, `ROAD.clone`, `ROAD.total`. */
+export function note(samples: Samples, road: string, {answer}: Created): void {
+  for (const [step, ms] of Object.entries(answer.timings)) {
+    const name = `${road}.${step}`;
+    samples[name] ??= [];
+    samples[name].push(ms);
+  }
 }
 
 type Answer = Partial<DiskAnswer> & {error?: {kind: string; message: string}};

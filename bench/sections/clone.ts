@@ -2,7 +2,7 @@
 import {addCellLocation, type BenchImage, rawImage} from '../images.ts';
 import {interleaved, type Samples} from '../interleave.ts';
 import type {Place} from '../place.ts';
-import type {BenchAgent, Created} from '../roads/agent.ts';
+import {type BenchAgent, note} from '../roads/agent.ts';
 import {rbdClone} from '../roads/commands.ts';
 import {median, ratio} from '../stats.ts';
 import type {Section} from './section.ts';
@@ -69,13 +69,4 @@ async function roads(place: Place, agent: BenchAgent, {image, cached}: Images, s
     apiCached: api('apiCached', cached.id, 'cloned-from-cache'),
     floorCached: disk('floorCached', async name => (await floors.clone(copy, [name], size)).ms),
   };
-}
-
-/** The agent's own account of where the time went. */
-function note(steps: Samples, road: string, {answer}: Created): void {
-  for (const [step, ms] of Object.entries(answer.timings)) {
-    const name = `${road}.${step}`;
-    steps[name] ??= [];
-    steps[name].push(ms);
-  }
 }

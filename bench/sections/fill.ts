@@ -2,7 +2,8 @@
 import {type BenchImage, freshId, rawImage} from '../images.ts';
 import {interleaved, type Samples} from '../interleave.ts';
 import type {Place} from '../place.ts';
-import type {BenchAgent} from '../roads/agent.ts';
+import {cpuOf} from '../proc.ts';
+import {type BenchAgent, note} from '../roads/agent.ts';
 import {curl, curlImport, headerFile} from '../roads/commands.ts';
 import {best, median, ratio} from '../stats.ts';
 import type {Section} from './section.ts';
@@ -12,7 +13,7 @@ export const fillRaw: Section = async place => {
   await using image = await rawImage(place, 'fill', place.sizes.fill);
   await using agent = await place.agent();
   const {bytes} = await place.floors.load(image.path);
-  const steps: Samples = {fill: []};
+  const steps: Samples = {};
   const samples = await interleaved(place.sizes.runs, {
     api: () => fillByAgent(place, agent, image, steps),
     nova: () => fillByNova(place, image),
@@ -38,13 +39,20 @@ const slower = (one: readonly number[], other: readonly number[]) => (median(one
 /** The agent's first disk of it, and away with all of it. `steps` gets its own account of the fill. */
 export async function fillByAgent(place: Place, agent: BenchAgent, image: BenchImage, steps: Samples): Promise<number> {
   const id = await freshId(place, image);
-  const {ms, answer} = await agent.create('bench-fill', id, image.size * 2).finally(async () => {
-    await place.floors.remove(['bench-fill']);
-    await place.dropCopies(id);
-  });
-  if (answer.outcome !== 'filled') throw new Error(`the first disk of image ${id} was ${answer.outcome}, not filled`);
-  steps['fill']?.push(answer.timings.fill ?? 0);
-  return ms;
+  const before = cpuOf(agent.pid);
+  const [created, after] = await agent
+    .create('bench-fill', id, image.size * 2)
+    .then(value => [value, cpuOf(agent.pid)] as const)
+    .finally(async () => {
+      await place.floors.remove(['bench-fill']);
+      await place.dropCopies(id);
+    });
+  const {outcome} = created.answer;
+  if (outcome !== 'filled') throw new Error(`the first disk of image ${id} was ${outcome}, not filled`);
+  note(steps, 'api', created);
+  steps['api.cpu'] = [...(steps['api.cpu'] ?? []), after.used - before.used];
+  steps['api.waited for cpu'] = [...(steps['api.waited for cpu'] ?? []), after.waited - before.waited];
+  return created.ms;
 }
 
 /** Nova's first disk of it on this host. */

@@ -32,7 +32,7 @@ async function refusal(place: Place, agent: BenchAgent): Promise<string | undefi
 }
 
 async function first(place: Place, agent: BenchAgent, image: BenchImage) {
-  const steps: Samples = {fill: []};
+  const steps: Samples = {};
   const samples = await interleaved(place.sizes.runs, {
     api: () => fillByAgent(place, agent, image, steps),
     nova: () => fillByNova(place, image),
