@@ -31,7 +31,6 @@ export async function exchange<Schema extends z.ZodType>(
   schema: Schema,
 ): Promise<z.output<Schema>> {
   try {
-    ask.signal?.throwIfAborted();
     const stream = got.stream(urlOf(transport.socket, ask.path), optionsOf(transport, ask));
     // A got stream waits for its writable side where the method could have a body.
     if (ask.method === 'DELETE') stream.end();
