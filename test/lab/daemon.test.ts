@@ -4,7 +4,16 @@ import {existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'ava';
-import {ended, isAlive, obituary, recordedDaemon, startDaemon, stopDaemon, stopDaemons} from './daemon.ts';
+import {
+  ended,
+  isAlive,
+  obituary,
+  recordedDaemon,
+  startDaemon,
+  stopDaemon,
+  stopDaemons,
+  stopDaemonsBelow,
+} from './daemon.ts';
 import {waitFor} from './run.ts';
 
 const directory = (t: {teardown(fn: () => unknown): void}) => {
@@ -30,6 +39,13 @@ test('a paused daemon can be stopped', async t => {
   process.kill(daemon.pid, 'SIGSTOP');
   await stopDaemon(daemon);
   t.false(isAlive(daemon));
+});
+
+test('daemons anywhere below a directory can be stopped', async t => {
+  const dir = directory(t);
+  const daemons = ['', 'tmp/one', 'tmp/two/cell'].map(place => startDaemon(join(dir, place), 'below', ['sleep', '60']));
+  await stopDaemonsBelow(dir);
+  t.deepEqual(daemons.filter(isAlive), []);
 });
 
 test('a record whose pid belongs to another process by now stops nobody', async t => {

@@ -80,6 +80,16 @@ export async function stopDaemons(dir: string): Promise<void> {
   await Promise.all(recordedDaemons(dir).map(daemon => stopDaemon(daemon)));
 }
 
+/** Ends whatever is recorded anywhere below the directory: clusters and labs that tests made there, and did not live to stop. */
+export async function stopDaemonsBelow(dir: string): Promise<void> {
+  if (!existsSync(dir)) return;
+  const records = readdirSync(dir, {recursive: true, encoding: 'utf8'}).filter(file =>
+    /(^|\/)run\/[^/]+\.json$/.test(file),
+  );
+  const dirs = new Set(records.map(file => join(dir, file, '..', '..')));
+  await Promise.all([...dirs].map(each => stopDaemons(each)));
+}
+
 /** Signals it if it is still the process we started. */
 export function signalDaemon(daemon: Daemon, signal: NodeJS.Signals): void {
   if (!isAlive(daemon)) return;

@@ -5,7 +5,7 @@ import {writeAgentFiles} from './agent-files.ts';
 import {startCeph, stopCeph} from './ceph.ts';
 import type {Caps} from './ceph-files.ts';
 import type {Cluster} from './cluster.ts';
-import {stopDaemons} from './daemon.ts';
+import {stopDaemons, stopDaemonsBelow} from './daemon.ts';
 import {glanceUrl, makeGlance, startGlance} from './glance.ts';
 import {fillKeystone, keystoneUrl, startKeystone} from './keystone.ts';
 import {reservePorts} from './ports.ts';
@@ -66,6 +66,7 @@ export async function stopLab(base = defaultBase(), {keep = false} = {}): Promis
   rmSync(stateFile(base), {force: true});
   await stopDaemons(base); // Glance before its cluster: its connections end in order
   await all(['glance', 'cell'].map(name => stopCeph(join(base, name), {keep})));
+  await stopDaemonsBelow(base);
   if (!keep) rmSync(base, {recursive: true, force: true, maxRetries: 3});
 }
 
