@@ -17,18 +17,22 @@ export type AgentWork = {
   write?: string;
 };
 
+/** Runs the file with `work` as its argument; resolves when it says something. */
+export async function start(file: string, work: unknown) {
+  const child = spawn(process.execPath, [file, JSON.stringify(work)], {stdio: ['ignore', 'pipe', 'inherit']});
+  const ended = once(child, 'exit');
+  const ready = once(child.stdout, 'data').then(() => true);
+  if (!(await Promise.race([ready, ended.then(() => false)]))) throw new Error(`the process of ${file} ended`);
+  return {child, ended};
+}
+
 /** Resolves when it has done what it was told; then it hangs on to it. `kill` is SIGKILL, and waits for the end. */
 export async function agentProcess(work: AgentWork): Promise<{child: ChildProcess; kill: () => Promise<void>}> {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), JSON.stringify(work)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(child, 'exit');
+  const {child, ended} = await start(fileURLToPath(import.meta.url), work);
   const kill = async () => {
     child.kill('SIGKILL');
     await ended;
   };
-  const ready = once(child.stdout, 'data').then(() => true);
-  if (!(await Promise.race([ready, ended.then(() => false)]))) throw new Error('the agent process ended');
   return {child, kill};
 }
 

@@ -72,7 +72,7 @@ test("recovery removes a dead filler's copy, lease object included", async t => 
   const {image, name, process} = await filler();
   await process.kill();
   await sleep(leaseDuration + 500);
-  await recover(makeWorld(cell, new FakeImages()), never);
+  await recover(makeWorld(cell, new FakeImages(), {host: 'of no other test'}), never);
   t.false((await cell.copies.list(never)).includes(name));
   t.false((await rados(pools.cache, 'ls')).includes(image));
 });

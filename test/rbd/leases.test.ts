@@ -1,6 +1,7 @@
 /** Leases in real time, on the OSD's clock. */
 import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
+import {abortable} from '../../src/core/single-flight.ts';
 import {freshName, never} from '../suites/subject.ts';
 import {agentProcess} from './agent-process.ts';
 import {realCell} from './real-cell.ts';
@@ -56,7 +57,7 @@ for (const how of ['broken', 'removed'] as const) {
     await pool.close();
     const next = await real.other.leases.acquire(name, never);
     t.not(next, undefined);
-    await new Promise(heard => lease?.lost.addEventListener('abort', heard, {once: true}));
+    await t.throwsAsync(abortable(new Promise(() => {}), lease?.lost ?? never), {message: /was lost/});
     t.deepEqual(lost, [name]);
     await lease?.release();
     t.is(await cell.leases.acquire(name, never), undefined);
