@@ -59,7 +59,10 @@ function plain(fields: Record<string, unknown>): Record<string, unknown> {
   const {error} = fields;
   if (!(error instanceof Error)) return fields;
   const kind = error instanceof CellarError ? {kind: error.kind, ...(error.hint && {hint: error.hint})} : {};
-  const bug = error instanceof CellarError && error.kind === 'internal' && error.cause instanceof Error ? {stack: error.cause.stack} : {};
+  const bug =
+    error instanceof CellarError && error.kind === 'internal' && error.cause instanceof Error
+      ? {stack: error.cause.stack}
+      : {};
   return {...fields, error: {...kind, message: error.message, causes: causesOf(error), ...bug}};
 }
 
