@@ -27,7 +27,7 @@ const libraries: Record<string, string[]> = {
   keystone: ['zod'],
   glance: ['zod'],
   config: [],
-  convert: [],
+  convert: ['zod'],
   api: ['got', 'zod'],
   cli: ['yargs', 'yargs/helpers'],
   daemon: ['pino'],
