@@ -38,7 +38,7 @@ function build() {
   const {status, error} = spawnSync('flock', [lock, ...command], {
     cwd: directory,
     env: {
-      ...process.env,
+      ...environment(),
       PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`,
       ...(sanitize && {GYP_DEFINES: 'sanitize=1'}),
     },
@@ -46,4 +46,9 @@ function build() {
   });
   if (error) throw error;
   return status ?? 1;
+}
+
+/** Without npm's settings: node-gyp lets npm_config_nodedir, which a user may have in .npmrc, win over our --nodedir. */
+function environment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_(config|package)_/i.test(name)));
 }
