@@ -1,8 +1,8 @@
 import {type Found, type Inspection, read, refuse} from './inspection.ts';
 
 /**
- * An encrypted disk. Declared raw it is refused, as Nova does since 2024 (oslo.utils detects it, and only a partition table
- * passes as raw) and as QEMU would, which takes it for `luks`: a guest that gets it has a disk it cannot boot, and an
+ * An encrypted disk. Declared raw it is refused, as newer releases of Nova do (oslo.utils detects it, and only a partition
+ * table passes as raw) and as QEMU would, which takes it for `luks`: a guest that gets it has a disk it cannot boot, and an
  * encrypted volume uploaded from Cinder needs its key, which an image cell-wide cached does not come with.
  */
 export function* luks(found: Found): Inspection {

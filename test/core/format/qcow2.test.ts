@@ -1,6 +1,5 @@
-import {execFileSync} from 'node:child_process';
+import {readFileSync} from 'node:fs';
 import test from 'ava';
-import {cleanEnv} from '../../lab/run.ts';
 import {broken, Images, inspect, judge, patched, qemuImg, refusal} from './images.ts';
 
 const images = new Images();
@@ -43,7 +42,7 @@ test('snapshots inside the file are fine', t => {
   const path = images.write('snapshots.qcow2', plain);
   qemuImg('snapshot', '-c', 'one', path);
   qemuImg('snapshot', '-c', 'two', path);
-  const bytes = execFileSync('cat', [path], {env: cleanEnv(), maxBuffer: 1 << 30});
+  const bytes = readFileSync(path);
   t.true(judge('qcow2', bytes).ok);
   t.is(features(bytes)['snapshots'], 2);
 });
