@@ -1,0 +1,148 @@
+import {spawn, spawnSync} from 'node:child_process';
+import {once} from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {isAlive, thisProcess} from '../../src/convert/process-id.ts';
+import {Spool} from '../../src/convert/spool.ts';
+import {CellarError} from '../../src/core/errors.ts';
+
+function directoryOf(t: ExecutionContext): string {
+  const base = mkdtempSync(join(tmpdir(), 'cellar-spool-'));
+  t.teardown(() => rmSync(base, {recursive: true, force: true}));
+  return join(base, 'spool');
+}
+
+const modeOf = (path: string) => statSync(path).mode & 0o777;
+
+async function fails(t: ExecutionContext, work: Promise<unknown>): Promise<CellarError> {
+  const error = await t.throwsAsync(work, {instanceOf: CellarError});
+  if (error === undefined) throw new Error('it did not fail');
+  return error;
+}
+
+test('what is written is there to read by its path, and gone afterwards', async t => {
+  const directory = directoryOf(t);
+  const spool = await Spool.open({directory, limit: 1000});
+  t.is(modeOf(directory), 0o700);
+  let path = '';
+  {
+    await using file = await spool.create(6);
+    path = file.path;
+    t.is(modeOf(path), 0o600);
+    await file.write(Buffer.from('abc'));
+    await file.write(Buffer.from('def'));
+    await file.close();
+    t.is(readFileSync(path, 'utf8'), 'abcdef');
+    t.deepEqual(spool.usage, {files: 1, taken: 6, limit: 1000});
+    await t.throwsAsync(file.write(Buffer.from('g')), {instanceOf: TypeError});
+  }
+  t.false(existsSync(path));
+  t.deepEqual(spool.usage, {files: 0, taken: 0, limit: 1000});
+});
+
+test('room is taken before the first byte: a full spool is told at once, and not for ever', async t => {
+  const spool = await Spool.open({directory: directoryOf(t), limit: 1000});
+  const first = await spool.create(600);
+  const error = await fails(t, spool.create(500));
+  t.is(error.kind, 'no-space');
+  t.regex(error.message, /has 1000 bytes, 600 of them taken by other conversions; 500 more are needed/);
+  t.regex(error.hint ?? '', /try again/);
+  t.deepEqual(spool.usage, {files: 1, taken: 600, limit: 1000});
+  await first[Symbol.asyncDispose]();
+  await first[Symbol.asyncDispose]();
+  t.deepEqual(spool.usage, {files: 0, taken: 0, limit: 1000});
+  await using second = await spool.create(500);
+  t.true(existsSync(second.path));
+});
+
+test('many at once never take more than there is', async t => {
+  const directory = directoryOf(t);
+  const spool = await Spool.open({directory, limit: 1000});
+  const tries = await Promise.allSettled(Array.from({length: 20}, () => spool.create(300)));
+  t.is(tries.filter(({status}) => status === 'fulfilled').length, 3);
+  t.is(readdirSync(directory).length, 3);
+  t.is(new Set(readdirSync(directory)).size, 3);
+});
+
+test('more bytes than were asked for take more room, as long as there is some', async t => {
+  const spool = await Spool.open({directory: directoryOf(t), limit: 10});
+  await using file = await spool.create(2);
+  await file.write(Buffer.alloc(5));
+  t.is(spool.usage.taken, 5);
+  const error = await fails(t, file.write(Buffer.alloc(6)));
+  t.is(error.kind, 'no-space');
+  t.is(spool.usage.taken, 5);
+});
+
+test('a file system without the room is told before the first byte', async t => {
+  const spool = await Spool.open({directory: directoryOf(t), limit: 2 ** 62});
+  const error = await fails(t, spool.create(2 ** 60));
+  t.is(error.kind, 'no-space');
+  t.regex(error.message, /^the file system of .* has \d+ bytes free, \d+ are needed$/);
+  t.deepEqual(spool.usage, {files: 0, taken: 0, limit: 2 ** 62});
+});
+
+test('a file system that fills up on the way is no space, and what was written goes', async t => {
+  const directory = directoryOf(t);
+  mkdirSync(directory, {mode: 0o700});
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', directory]).status !== 0) {
+    t.log('no right to mount a file system of 1 MiB');
+    return t.pass();
+  }
+  t.teardown(() => spawnSync('umount', [directory]));
+  const spool = await Spool.open({directory, limit: 2 ** 30});
+  const file = await spool.create(100);
+  const error = await fails(t, file.write(Buffer.alloc(2 ** 21)));
+  t.is(error.kind, 'no-space');
+  await file[Symbol.asyncDispose]();
+  t.deepEqual(readdirSync(directory), []);
+});
+
+test('what the dead left is removed; what lives, and what is not ours, stays', async t => {
+  const directory = directoryOf(t);
+  mkdirSync(directory);
+  chmodSync(directory, 0o755);
+  const other = spawn('sleep', ['60']);
+  t.teardown(() => other.kill());
+  await once(other, 'spawn');
+  const stat = readFileSync(`/proc/${other.pid}/stat`, 'latin1').split(' ');
+  const alive = `${other.pid}-${stat[21]}.0123456789abcdef.part`;
+  const again = `${other.pid}-1.0123456789abcdef.part`; // that pid, but another process had it
+  const dead = '4194305-123.0123456789abcdef.part'; // beyond the largest pid
+  const names = [alive, again, dead, 'notes.txt', `${dead}.bak`];
+  for (const name of names) writeFileSync(join(directory, name), 'x');
+  await Spool.open({directory, limit: 1});
+  t.deepEqual(readdirSync(directory).sort(), [alive, 'notes.txt', `${dead}.bak`].sort());
+  t.is(modeOf(directory), 0o700);
+});
+
+test('a process knows itself, and that another is gone', t => {
+  t.true(isAlive(thisProcess));
+  t.false(isAlive(`${process.pid}-1`));
+  t.false(isAlive('4194305-1'));
+});
+
+test('a directory that cannot be ours is a matter of configuration', async t => {
+  const directory = directoryOf(t);
+  t.is((await fails(t, Spool.open({directory: 'spool', limit: 1}))).kind, 'config');
+  writeFileSync(directory, 'a file');
+  t.is((await fails(t, Spool.open({directory, limit: 1}))).kind, 'config');
+  if (process.getuid?.() !== 0) return;
+  rmSync(directory);
+  mkdirSync(directory);
+  spawnSync('chown', ['nobody', directory]);
+  const error = await fails(t, Spool.open({directory, limit: 1}));
+  t.regex(error.message, /it belongs to another user/);
+});
