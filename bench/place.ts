@@ -3,7 +3,7 @@ import type {Cluster} from '../test/lab/cluster.ts';
 import {clusterAt} from '../test/lab/cluster.ts';
 import {startLab, stopLab} from '../test/lab/lab.ts';
 import {type OpenStack, openstackOf} from '../test/lab/openstack.ts';
-import {run} from '../test/lab/run.ts';
+import {halt, run} from '../test/lab/run.ts';
 import type {LabState} from '../test/lab/state.ts';
 import {type BenchAgent, startBenchAgent} from './roads/agent.ts';
 import {type Floors, startFloors} from './roads/floor.ts';
@@ -52,7 +52,12 @@ export async function openPlace(base: string, sizes: Sizes): Promise<Place> {
     renewToken: async () => {
       token = await openstack.token(member, {fresh: true});
     },
-    agent: async (host = 'bench-1') => agents.use(await startBenchAgent(lab, host, () => token)),
+    agent: (host = 'bench-1') => {
+      halt.signal.throwIfAborted();
+      const started = startBenchAgent(lab, host, () => token);
+      agents.defer(async () => (await started.catch(() => undefined))?.[Symbol.asyncDispose]()); // also one that is starting
+      return started;
+    },
     url: image => `${lab.glanceUrl}/v2/images/${image}/file`,
     dropCopies: image => dropCopies(cell, image),
   };
