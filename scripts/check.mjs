@@ -30,10 +30,14 @@ async function checkAll(lab, totals) {
     await stage('lint', 5, signal => quietly(bin('biome'), ['check', '.'], signal)),
     await stage('types', 5, signal => quietly(bin('tsc'), ['--noEmit'], signal)),
   ];
-  const sanitized = signal => quietly(process.execPath, ['scripts/test-native-sanitized.mjs'], signal, lab.env);
+  const script =
+    (name, ...args) =>
+    signal =>
+      quietly(process.execPath, [`scripts/${name}.mjs`, ...args], signal, lab.env);
   const tested = await inLab(lab, async () => [
     await stage('tests', 30, signal => tests([], totals, lab.env, signal)),
-    await stage('addon under sanitizers', 15, sanitized),
+    await stage('addon with sanitizers: build', 15, script('build-native', '--sanitize')),
+    await stage('addon with sanitizers: tests', 15, script('test-native-sanitized')),
   ]);
   const built = await stage('build', 5, signal => quietly(bin('tsc'), ['--project', 'tsconfig.build.json'], signal));
   return [...checked, ...tested, built];
