@@ -5,6 +5,7 @@
 #include "exit.hpp"
 #include "image.hpp"
 #include "pool.hpp"
+#include "writer.hpp"
 
 namespace cellar {
 namespace {
@@ -56,6 +57,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   keep(environment.cluster_class, Cluster::Class(env));
   keep(environment.pool_class, Pool::Class(env));
   keep(environment.image_class, Image::Class(env));
+  keep(environment.writer_class, Writer::Class(env));
   exports.Set("connect", Napi::Function::New<Cluster::Connect>(env, "connect"));
   exports.Set("versions", Napi::Function::New<Versions>(env, "versions"));
   exports.Set("counters", Napi::Function::New<Counters>(env, "counters"));

@@ -120,10 +120,19 @@ void Args::refuse_type(const std::string& message) {
 }
 
 Napi::Value Args::rejection(const char* call, const Subject& subject) {
-  if (type_error_.empty()) return Rejected(env_, {call, status_.code, status_.detail}, subject);
   auto deferred = Napi::Promise::Deferred::New(env_);
-  deferred.Reject(Napi::TypeError::New(env_, std::string(call) + ": " + type_error_).Value());
+  deferred.Reject(complaint(call, subject));
   return deferred.Promise();
+}
+
+Napi::Value Args::raise(const char* call, const Subject& subject) {
+  napi_throw(env_, complaint(call, subject));
+  return env_.Undefined();
+}
+
+Napi::Value Args::complaint(const char* call, const Subject& subject) {
+  if (type_error_.empty()) return MakeError(env_, {call, status_.code, status_.detail}, subject);
+  return Napi::TypeError::New(env_, std::string(call) + ": " + type_error_).Value();
 }
 
 Napi::Value Rejected(Napi::Env env, const Status& status, const Subject& subject) {

@@ -51,8 +51,11 @@ class Args {
   bool refused() const { return status_.failed() || !type_error_.empty(); }
   // The rejected promise for the first complaint.
   Napi::Value rejection(const char* call, const Subject& subject);
+  // The same complaint thrown, for calls that answer no promise.
+  Napi::Value raise(const char* call, const Subject& subject);
 
  private:
+  Napi::Value complaint(const char* call, const Subject& subject);
   const Napi::CallbackInfo& info_;
   Napi::Env env_;
   Status status_;

@@ -45,6 +45,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   Napi::FunctionReference cluster_class;
   Napi::FunctionReference pool_class;
   Napi::FunctionReference image_class;
+  Napi::FunctionReference writer_class;
 
  private:
   friend class Teardown;

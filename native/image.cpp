@@ -52,6 +52,7 @@ Napi::Function Image::Class(Napi::Env env) {
                          InstanceMethod<&Image::WriteZeroes>("writeZeroes"),
                          InstanceMethod<&Image::Discard>("discard"),
                          InstanceMethod<&Image::Flush>("flush"),
+                         InstanceMethod<&Image::MakeWriter>("writer"),
                          InstanceMethod<&Image::Resize>("resize"),
                          InstanceMethod<&Image::CreateSnapshot>("createSnapshot"),
                          InstanceMethod<&Image::ProtectSnapshot>("protectSnapshot"),

@@ -56,6 +56,9 @@ class Image : public Napi::ObjectWrap<Image> {
   Napi::Value Discard(const Napi::CallbackInfo& info);
   Napi::Value Flush(const Napi::CallbackInfo& info);
 
+  // writer.cpp
+  Napi::Value MakeWriter(const Napi::CallbackInfo& info);
+
   // snapshot.cpp
   Napi::Value CreateSnapshot(const Napi::CallbackInfo& info);
   Napi::Value ProtectSnapshot(const Napi::CallbackInfo& info);

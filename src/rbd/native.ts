@@ -50,6 +50,18 @@ export type Watcher = {address: string; client: number; cookie: number};
 export type ChildSpec = ImageSpec & {trash: boolean};
 export type Snapshot = {id: number; name: string; size: number};
 export type ImageInfo = {size: number; objectSize: number; order: number; features: number; id: string};
+export type WriterOptions = {
+  /** Bytes of one RADOS object: what is written at once. A power of two from 4096 to 2^25. */
+  objectSize: number;
+  /** Objects on their way to the cluster at once; one more is being gathered. 1 to 1024. */
+  inFlight: number;
+  /** Runs of zeros of this size are not written; divides `objectSize`. */
+  granule: number;
+  /** Digests to compute beside sha512, by OpenSSL's names. */
+  digests?: string[];
+};
+/** `written` leaves the holes out; `digests` are hex, by the name they were asked for. */
+export type Written = {received: number; written: number; digests: Record<string, string>};
 export type Locker = {client: string; cookie: string; address: string};
 export type LockInfo = {lockers: Locker[]; exclusive: boolean; tag: string};
 
@@ -151,6 +163,8 @@ export interface NativeImage {
   discard(offset: number, length: number): Promise<void>;
   /** rbd_aio_flush */
   flush(): Promise<void>;
+  /** Writes a stream of bytes from the start. Throws: a TypeError, EINVAL (limits, unknown digest) or EBADF (the image is closed). */
+  writer(options: WriterOptions): NativeWriter;
   /** rbd_resize2(allow_shrink = false by default: shrinking is EINVAL). */
   resize(size: number, options?: {allowShrink?: boolean}): Promise<void>;
   /** rbd_snap_create */
@@ -178,6 +192,24 @@ export interface NativeImage {
   /** rbd_metadata_list keys and values: clones inherit them, so a cached copy must have none. */
   metadata(): Promise<Record<string, string>>;
   /** Refuses new calls (EBADF), waits for those in flight, rbd_aio_close. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * The bytes of an image in order, on the addon's threads: hashed, gathered into whole objects, and written with rbd_aio_write
+ * where they are not zero. Memory: (inFlight + 1) objects. A child of its image: closing that closes this first.
+ */
+export interface NativeWriter {
+  /**
+   * The chunk is borrowed until the promise settles, which it does when the bytes have been hashed and copied: late when
+   * all objects are on their way, so wait for it now and then. Several may be pending; they are taken in order. What reaches
+   * beyond the image's end is EINVAL, and none of it is taken. After a write has failed, its error (rbd_aio_write): then
+   * nothing more is written.
+   */
+  append(chunk: Uint8Array): Promise<void>;
+  /** Writes the last object, waits for every write, then rbd_aio_flush. Fails with the first write's error. Once: then EINVAL. */
+  finish(): Promise<Written>;
+  /** Refuses new calls (EBADF), waits for those pending and for the writes on their way. Without finish() the last object is not written. Idempotent. */
   close(): Promise<void>;
 }
 

@@ -1,12 +1,12 @@
 import {randomBytes} from 'node:crypto';
 import test from 'ava';
 import {loadBinding} from '../../src/rbd/binding.ts';
-import type {NativeCluster, NativeImage, NativePool} from '../../src/rbd/native.ts';
+import type {NativeCluster, NativeImage, NativePool, NativeWriter} from '../../src/rbd/native.ts';
 import {connectOptions, eventually, fixture, MiB, newParent, rbdFails, unique} from './helpers.ts';
 
 const lab = fixture(test);
 
-type Open = {cluster: NativeCluster; pool: NativePool; image: NativeImage; child: NativeImage};
+type Open = {cluster: NativeCluster; pool: NativePool; image: NativeImage; child: NativeImage; writer: NativeWriter};
 
 /** A connection of the test's own, with a parent and a child open. */
 async function open(t: Parameters<typeof newParent>[0]): Promise<Open> {
@@ -16,7 +16,8 @@ async function open(t: Parameters<typeof newParent>[0]): Promise<Open> {
   const image = await newParent(t, pool);
   const name = unique('child');
   await pool.clone(image.name, 'snap', pool, name, {cloneFormat: 2});
-  return {cluster, pool, image, child: await pool.openImage(name)};
+  const writer = image.writer({objectSize: 4 * MiB, inFlight: 2, granule: 65_536});
+  return {cluster, pool, image, child: await pool.openImage(name), writer};
 }
 
 const lease = {name: 'lease', cookie: 'a', description: '', durationMs: 10_000};
@@ -71,12 +72,16 @@ const calls: Record<keyof Open, Record<string, (handles: Open) => Promise<unknow
   child: {
     flatten: ({child}) => child.flatten(),
   },
+  writer: {
+    append: ({writer}) => writer.append(Buffer.alloc(16 * MiB, 1)),
+    finish: ({writer}) => writer.finish(),
+  },
 };
 
 /** Calls made of two: the second is not under way yet when close() comes. */
 const twoSteps = new Set(['removeImage', 'protectSnapshot', 'removeSnapshot']);
 
-for (const on of ['cluster', 'pool', 'image', 'child'] as const) {
+for (const on of ['cluster', 'pool', 'image', 'child', 'writer'] as const) {
   for (const [name, call] of Object.entries(calls[on])) {
     if (!twoSteps.has(name) && name !== 'openPool' && name !== 'openImage') {
       test(`close() waits for a pending ${name}()`, async t => {
@@ -125,8 +130,8 @@ test('what was pending at close() has arrived', async t => {
 });
 
 test('close() may be called again, during and after', async t => {
-  const {cluster, pool, image} = await open(t);
-  for (const handle of [image, pool, cluster]) {
+  const {cluster, pool, image, writer} = await open(t);
+  for (const handle of [writer, image, pool, cluster]) {
     await Promise.all([handle.close(), handle.close()]);
     await t.notThrowsAsync(handle.close());
   }

@@ -10,6 +10,8 @@ for (const [name, sentence] of [
   ['writing', 'writes under way arrive when everything was dropped'],
   ['reading', 'a buffer that is read into is not collected'],
   ['buffers', 'a buffer is not kept for longer than it is read or written'],
+  ['appending', 'chunks that were appended arrive when everything was dropped'],
+  ['chunks', 'a chunk is kept until it is taken, and no longer'],
   ['failures', 'calls that fail keep nothing'],
 ] as const) {
   test.serial(sentence, async t => {

@@ -1,13 +1,15 @@
+import {createHash, randomBytes} from 'node:crypto';
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {type AddressInfo, createServer, type Server} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {loadBinding} from '../../src/rbd/binding.ts';
 import type {NativePool} from '../../src/rbd/native.ts';
 import type {RunningCeph} from '../lab/ceph.ts';
 import {privateCeph} from '../lab/shared.ts';
-import {connectOptions, type Expected, MiB, newImage, rbdFails, runFixture, unique} from './helpers.ts';
+import {connectOptions, type Expected, eventually, MiB, newImage, rbdFails, runFixture, unique} from './helpers.ts';
 
 const {connect} = loadBinding();
 const deadlineMs = 2000;
@@ -109,6 +111,55 @@ test.serial('every call to an OSD that does not answer ends at its deadline, and
     const start = performance.now();
     await Promise.allSettled([image.close(), pool.close()]);
     t.true(performance.now() - start < 6 * deadlineMs);
+  });
+});
+
+test.serial(
+  'a writer takes no more than its objects hold while the OSD does not answer, and goes on when it does',
+  async t => {
+    const pool = await openPool(t, {osdOpTimeoutMs: 60_000});
+    const image = await newImage(t, pool, 64 * MiB);
+    await image.write(63 * MiB, Buffer.alloc(1)); // from here on it needs no lock
+    const writer = image.writer({objectSize: 4 * MiB, inFlight: 3, granule: 65_536});
+    const data = randomBytes(63 * MiB);
+    let taken = 0;
+    const appends: Promise<unknown>[] = [];
+    await whileStopped('osd.0', async () => {
+      for (let at = 0; at < data.length; at += MiB) {
+        appends.push(writer.append(data.subarray(at, at + MiB)).then(() => taken++));
+      }
+      await eventually(() => taken >= 16);
+      await sleep(500);
+      t.is(taken, 16); // 3 objects on their way and one gathered
+      t.deepEqual(loadBinding().counters(), {queued: 0, running: 0, inFlight: 3}); // no thread waits
+    });
+    await Promise.all(appends);
+    t.is((await writer.finish()).digests['sha512'], createHash('sha512').update(data).digest('hex'));
+    const buffer = Buffer.alloc(data.length);
+    await image.read(0, buffer);
+    t.true(buffer.equals(data));
+  },
+);
+
+test.serial('a writer whose OSD does not answer fails with its deadline, and writes nothing more', async t => {
+  const pool = await openPool(t);
+  const image = await newImage(t, pool, 64 * MiB);
+  await image.write(63 * MiB, Buffer.alloc(1));
+  const writer = image.writer({objectSize: 4 * MiB, inFlight: 2, granule: 65_536});
+  await whileStopped('osd.0', async () => {
+    const expected = {syscall: 'rbd_aio_write', image: image.name};
+    const appends = Array.from({length: 20}, () => writer.append(Buffer.alloc(MiB, 1)));
+    const outcomes = Promise.allSettled(appends);
+    await timesOut(t, () => writer.finish(), expected, 2); // the object map's and the object's
+    const failed = (await outcomes).map(({status}) => status === 'rejected');
+    t.deepEqual(failed, [...Array(12).fill(false), ...Array(8).fill(true)]);
+    await rbdFails(t, appends.at(-1) as Promise<void>, {
+      code: 'ETIMEDOUT',
+      message: /Connection timed out/,
+      ...expected,
+    });
+    t.is(loadBinding().counters().inFlight, 0);
+    await t.notThrowsAsync(writer.close());
   });
 });
 
