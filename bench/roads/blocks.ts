@@ -1,6 +1,6 @@
 /** What a fill writes of an image: its data, cut at RADOS objects, in memory. */
 import {open} from 'node:fs/promises';
-import {dataExtents} from '../../src/core/sparse.ts';
+import {dataExtents} from '../sparse.ts';
 
 export type Block = {offset: number; data: Buffer};
 

@@ -1,6 +1,6 @@
 import {randomBytes} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {rawDigestAlgo} from './digest.ts';
+import {rawDigestAlgo, wantedDigests} from './digest.ts';
 import type {Entry} from './entry.ts';
 import {asCellarError, CellarError} from './errors.ts';
 import type {ImageRecord, Requester} from './image.ts';
@@ -154,14 +154,10 @@ async function writeCopy(
   const download = await images.download(image, requester, AbortSignal.any([signal, left.signal]));
   let writer: CopyWriter | undefined;
   try {
-    writer = await cell.copies.create(name, size, signal);
+    const writing = {digests: wantedDigests(image), inFlight: limits.fillInFlight};
+    writer = await cell.copies.create(name, size, signal, writing);
     const onReceived = progressReporter(image.id, size, report);
-    const {written, digests, verified} = await transfer(image, download, writer, {
-      size,
-      inFlight: limits.fillInFlight,
-      signal,
-      onReceived,
-    });
+    const {written, digests, verified} = await transfer(image, download, writer, {size, signal, onReceived});
     const sealed = await writer.seal(signal);
     const entry: Entry = {
       schema: 1,

@@ -18,6 +18,7 @@ export type DiskSpec = {pool: string; name: string};
 export type Download = {
   /** Content-Length, when the server sent one. */
   length: number | undefined;
+  /** A chunk stays as it is when the next one is asked for. */
   body: AsyncIterable<Uint8Array>;
 };
 
@@ -64,12 +65,21 @@ export interface Disks {
   remove(disk: DiskSpec, signal: AbortSignal): Promise<void>;
 }
 
-/** The one image being filled. Invisible to readers until the index names it. */
+/** How a copy's bytes are taken: the digests to compute beside sha512, and the objects on their way at once (its bound on memory). */
+export type WriteOptions = {digests?: string[]; inFlight?: number};
+
+/** What was taken. `written` leaves out the holes: zeros are not written. `digests` are hex, sha512 always among them. */
+export type Written = {received: number; written: number; digests: Record<string, string>};
+
+/** The one image being filled, from its start to its end. Invisible to readers until the index names it. */
 export interface CopyWriter {
-  /** Bytes of one RADOS object: writes that do not cross its multiples are cheapest. */
-  readonly objectSize: number;
-  /** The buffer is borrowed until the promise settles. Several may be in flight. */
-  write(offset: number, data: Uint8Array): Promise<void>;
+  /**
+   * The chunk is borrowed until the promise settles, and that may wait for the cluster. Several may be pending: they are taken
+   * in order. Fails when a write has failed, and then all that follow do. More than the image holds is refused.
+   */
+  append(chunk: Uint8Array): Promise<void>;
+  /** After the last chunk: every byte is in the cluster. Fails with what the first failed write failed with. */
+  finish(): Promise<Written>;
   /** Flushes, makes and protects the snapshot, closes. After it the copy can be cloned, and never changes. */
   seal(signal: AbortSignal): Promise<SnapshotSpec>;
   /** Waits for writes in flight and closes without sealing; idempotent. The image stays: `Copies.remove` takes it away. */
@@ -80,7 +90,7 @@ export interface CopyWriter {
 export interface Copies {
   readonly pool: string;
   /** Makes the empty image. A pool without room is `no-space`. */
-  create(name: string, size: number, signal: AbortSignal): Promise<CopyWriter>;
+  create(name: string, size: number, signal: AbortSignal, options?: WriteOptions): Promise<CopyWriter>;
   /** Names of all images of the pool, those that do not open included. */
   list(signal: AbortSignal): Promise<string[]>;
   /** Takes the copy away, sealed or not, torn or whole; absent is fine. With clones it is `conflict` and stays whole. */

@@ -1,17 +1,20 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {CellarError} from '../core/errors.ts';
-import type {Copies, CopyWriter, SnapshotSpec} from '../core/ports.ts';
+import type {Copies, CopyWriter, SnapshotSpec, WriteOptions, Written} from '../core/ports.ts';
 import type {Connection} from './connection.ts';
 import {removeImage, withImage} from './disks.ts';
 import {causeOf, fromRbd, isRbdError} from './errors.ts';
 import {hasAttachedChildren} from './lineage.ts';
-import type {NativeCluster, NativeImage, NativePool} from './native.ts';
+import type {NativeCluster, NativeImage, NativePool, NativeWriter} from './native.ts';
 
 /** The snapshot every copy has: Glance's, Nova's and Cinder's own name for it, so that a copy can be a Glance location. */
 export const copySnapshot = 'snap';
 
 /** 4 MiB objects: rbd's own default, and what clones inherit. */
 const order = 22;
+
+/** Runs of zeros shorter than this are written: a hole costs an extent in the object, and the guest's file system rarely leaves smaller ones. */
+const granule = 64 * 1024;
 
 export type CopiesOptions = {connection: Connection; pool: string; busyTimeout: number};
 
@@ -27,11 +30,18 @@ export class RbdCopies implements Copies {
     this.#busyTimeout = busyTimeout;
   }
 
-  async create(name: string, size: number, signal: AbortSignal): Promise<CopyWriter> {
+  async create(
+    name: string,
+    size: number,
+    signal: AbortSignal,
+    {digests = [], inFlight = 16}: WriteOptions = {},
+  ): Promise<CopyWriter> {
     return this.#connection.use(this.pool, signal, async pool => {
       await pool.omapCompareAndSet('rbd_trash', {}); // rbd_remove needs it, and cannot make it once the cluster is full
       await pool.createImage(name, {size, order});
-      return new RbdCopyWriter(pool.name, name, await pool.openImage(name), 2 ** order);
+      const image = await pool.openImage(name);
+      const writer = image.writer({objectSize: 2 ** order, granule, digests, inFlight});
+      return new RbdCopyWriter(pool.name, name, image, writer);
     });
   }
 
@@ -93,20 +103,24 @@ const inUse = (pool: string, name: string) =>
   });
 
 class RbdCopyWriter implements CopyWriter {
-  readonly objectSize: number;
   readonly #pool: string;
   readonly #name: string;
   readonly #image: NativeImage;
+  readonly #writer: NativeWriter;
 
-  constructor(pool: string, name: string, image: NativeImage, objectSize: number) {
+  constructor(pool: string, name: string, image: NativeImage, writer: NativeWriter) {
     this.#pool = pool;
     this.#name = name;
     this.#image = image;
-    this.objectSize = objectSize;
+    this.#writer = writer;
   }
 
-  async write(offset: number, data: Uint8Array): Promise<void> {
-    await this.#tell(() => this.#image.write(offset, data));
+  async append(chunk: Uint8Array): Promise<void> {
+    await this.#tell(() => this.#writer.append(chunk));
+  }
+
+  async finish(): Promise<Written> {
+    return this.#tell(() => this.#writer.finish());
   }
 
   async seal(signal: AbortSignal): Promise<SnapshotSpec> {
@@ -121,7 +135,7 @@ class RbdCopyWriter implements CopyWriter {
   }
 
   async abandon(): Promise<void> {
-    await this.#image.close().catch(() => {}); // what counts was said by write or seal
+    await this.#image.close().catch(() => {}); // what counts was said by append, finish or seal
   }
 
   async #tell<V>(work: () => Promise<V>): Promise<V> {

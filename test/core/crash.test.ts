@@ -33,8 +33,8 @@ const scenes = {
 
 async function setUp(scene: keyof typeof scenes) {
   const cell = new FakeCell();
-  cell.objectSize = 128 * 1024;
   const images = new FakeImages();
+  images.chunk = 128 * 1024;
   const {id, data} = images.add(bytes());
   await scenes[scene](cell, images, id);
   return {cell, images, id, data};

@@ -1,4 +1,4 @@
-import {randomUUID} from 'node:crypto';
+import {createHash, randomUUID} from 'node:crypto';
 import type {Entry} from '../../src/core/entry.ts';
 import {CellarError} from '../../src/core/errors.ts';
 import {formatSnapshot, sameSnapshot} from '../../src/core/location.ts';
@@ -11,6 +11,7 @@ import type {
   Lease,
   ParentState,
   SnapshotSpec,
+  WriteOptions,
 } from '../../src/core/ports.ts';
 
 type FakeImage = {
@@ -35,7 +36,6 @@ export class FakeCell implements Cell {
   readonly held = new Map<string, string>();
   readonly journal = new Map<string, string>();
   readonly cachePool: string;
-  objectSize = 4 * 1024 * 1024;
   /** Called before each step by its name; what it throws, the step fails with. */
   before: (step: string, object: string) => void | Promise<void> = async () => {};
 
@@ -108,13 +108,18 @@ export class FakeCell implements Cell {
   get copies() {
     return {
       pool: this.cachePool,
-      create: async (name: string, size: number): Promise<CopyWriter> => {
+      create: async (
+        name: string,
+        size: number,
+        _signal: AbortSignal,
+        {digests = []}: WriteOptions = {},
+      ): Promise<CopyWriter> => {
         await this.before('create', name);
         const full = `${this.cachePool}/${name}`;
         if (this.images.has(full)) throw new CellarError('conflict', 'it exists');
         const image: FakeImage = {data: Buffer.alloc(size), size, own: false, registered: true, snapshots: new Map()};
         this.images.set(full, image);
-        return this.#writer(name, image);
+        return this.#writer(name, image, digests);
       },
       list: async () => {
         await this.before('list-copies', this.cachePool);
@@ -226,21 +231,39 @@ export class FakeCell implements Cell {
     return [...this.images.values()].some(image => image.parent !== undefined && sameSnapshot(image.parent, parent));
   }
 
-  #writer(name: string, image: FakeImage): CopyWriter {
+  #writer(name: string, image: FakeImage, digests: string[]): CopyWriter {
+    const hashes = [...new Set(['sha512', ...digests])].map(algo => ({algo, hash: createHash(algo)}));
+    let [promised, received, finished] = [0, 0, false];
+    let taken = Promise.resolve();
+    const take = async (chunk: Uint8Array) => {
+      await this.before('write', name);
+      for (const {hash} of hashes) hash.update(chunk);
+      image.own ||= chunk.some(byte => byte !== 0);
+      Buffer.from(chunk).copy(image.data, received);
+      received += chunk.length;
+    };
     return {
-      objectSize: this.objectSize,
-      write: async (offset, data) => {
-        await this.before('write', name);
-        if (offset + data.length > image.size) throw new CellarError('internal', 'a write beyond the end');
-        image.own = true;
-        Buffer.from(data).copy(image.data, offset);
+      append: async chunk => {
+        if (finished || promised + chunk.length > image.size) throw new CellarError('internal', 'not to be appended');
+        promised += chunk.length;
+        taken = taken.then(() => take(chunk));
+        await taken;
+      },
+      finish: async () => {
+        if (finished) throw new CellarError('internal', 'it was finished');
+        finished = true;
+        await taken;
+        const ends = hashes.map(({algo, hash}) => [algo, hash.digest('hex')]);
+        return {received, written: dataIn(image.data.subarray(0, received)), digests: Object.fromEntries(ends)};
       },
       seal: async () => {
         await this.before('seal', name);
         image.snapshots.set('snap', {protected: true, data: Buffer.from(image.data)});
         return {pool: this.cachePool, image: name, snapshot: 'snap'};
       },
-      abandon: async () => {},
+      abandon: async () => {
+        await taken.catch(() => {});
+      },
     };
   }
 
@@ -250,6 +273,17 @@ export class FakeCell implements Cell {
 
   #entry = (text: string | undefined): Entry | undefined =>
     text === undefined ? undefined : (JSON.parse(text) as Entry);
+}
+
+/** Bytes of the granules that are not all zeros. */
+function dataIn(data: Buffer, granule = 64 * 1024): number {
+  const zeros = Buffer.alloc(granule);
+  let bytes = 0;
+  for (let at = 0; at < data.length; at += granule) {
+    const part = data.subarray(at, at + granule);
+    if (zeros.compare(part, 0, part.length, 0, part.length) !== 0) bytes += part.length;
+  }
+  return bytes;
 }
 
 /** Releasing never fails: it is not done, and the lease stays until it ends. */

@@ -49,11 +49,10 @@ async function main({user, pool, leaseDuration, hold, write}: AgentWork) {
   const {signal} = new AbortController();
   if (hold !== undefined && (await cell.leases.acquire(hold, signal)) === undefined) throw new Error('it is held');
   if (write !== undefined) {
-    const writer = await cell.copies.create(write, 64 << 20, signal);
-    const fill = (offset: number) => writer.write(offset, Buffer.alloc(4 << 20, 1));
-    await fill(0);
-    let next = 0;
-    setInterval(() => fill((next++ % 16) * writer.objectSize).catch(() => {}), 100);
+    const writer = await cell.copies.create(write, 2 ** 40, signal);
+    const object = Buffer.alloc(4 << 20, 1);
+    await writer.append(object);
+    setInterval(() => writer.append(object).catch(() => {}), 100);
   }
   process.stdout.write('ready');
   setInterval(() => {}, 1000);

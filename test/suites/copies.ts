@@ -1,22 +1,28 @@
 /** The contract of `Copies` and its writer (src/core/ports.ts), for every implementation. */
-import {randomBytes, randomUUID} from 'node:crypto';
+import {createHash, randomBytes, randomUUID} from 'node:crypto';
 import {CellarError} from '../../src/core/errors.ts';
 import {copyName} from '../../src/core/fill.ts';
-import {freshName, never, type Subject, type Suite, someBytes} from './subject.ts';
+import {freshName, MiB, never, type Subject, type Suite, someBytes} from './subject.ts';
 
 const newName = () => copyName(randomUUID(), randomBytes(8).toString('hex'));
 
-/** A sealed copy of these bytes, of which only the first and the last 1000 were written. */
-async function sealedCopy({cell}: Subject, data: Buffer) {
+/** A sealed copy of these bytes, which came in chunks of these sizes, again and again. */
+async function sealedCopy({cell}: Subject, data: Buffer, {sizes = [data.length], digests = [] as string[]} = {}) {
   const name = newName();
-  const writer = await cell.copies.create(name, data.length, never);
-  const last = data.length - 1000;
-  await Promise.all([writer.write(0, data.subarray(0, 1000)), writer.write(last, data.subarray(last))]);
-  return {name, writer, parent: await writer.seal(never)};
+  const writer = await cell.copies.create(name, data.length, never, {digests, inFlight: 2});
+  const appends: Promise<void>[] = [];
+  for (let at = 0; at < data.length; ) {
+    const length = sizes[appends.length % sizes.length] ?? data.length;
+    appends.push(writer.append(data.subarray(at, at + length)));
+    at += length;
+  }
+  const written = await writer.finish();
+  await Promise.all(appends);
+  return {name, writer, written, parent: await writer.seal(never)};
 }
 
 export const copiesSuite: Suite = (test, name, makeSubject) => {
-  test(`${name}: a sealed copy can be cloned: what was written is read back, what was not is zeros`, async t => {
+  test(`${name}: a sealed copy can be cloned: what was appended is read back`, async t => {
     const subject = await makeSubject();
     const {cell, pools} = subject;
     const data = someBytes();
@@ -29,12 +35,54 @@ export const copiesSuite: Suite = (test, name, makeSubject) => {
     t.true((await subject.other.copies.list(never)).includes(name));
   });
 
+  test(`${name}: chunks of any size make the same bytes, and the writer tells their digests`, async t => {
+    const subject = await makeSubject();
+    const data = someBytes();
+    const options = {sizes: [1, 65_537, 3 * MiB, 5 * MiB + 1], digests: ['md5', 'sha256', 'sha512']};
+    const {written, parent} = await sealedCopy(subject, data, options);
+    t.is(written.received, data.length);
+    for (const algo of options.digests) {
+      t.is(written.digests[algo], createHash(algo).update(data).digest('hex'), algo);
+    }
+    const disk = {pool: subject.pools.disks, name: freshName('disk')};
+    await subject.cell.disks.clone(parent, disk, never);
+    t.true((await subject.read(disk)).equals(data));
+  });
+
+  test(`${name}: zeros are not written, in granules of 64 KiB, and not counted`, async t => {
+    const granule = 64 * 1024;
+    const subject = await makeSubject();
+    const data = Buffer.alloc(9 * MiB + 10);
+    for (const at of [3 * granule, 4 * MiB - 1, 9 * MiB + 9]) data[at] = 1;
+    const {written} = await sealedCopy(subject, data, {sizes: [MiB + 1]});
+    t.is(written.written, 2 * granule + 10);
+    t.deepEqual(Object.keys(written.digests), ['sha512']);
+    t.is((await sealedCopy(subject, Buffer.alloc(5 * MiB))).written.written, 0);
+  });
+
+  test(`${name}: an image without a byte is a copy too`, async t => {
+    const {written} = await sealedCopy(await makeSubject(), Buffer.alloc(0));
+    t.deepEqual(written, {received: 0, written: 0, digests: {sha512: createHash('sha512').digest('hex')}});
+  });
+
+  test(`${name}: more than the image holds is refused, and so is anything after the end`, async t => {
+    const {cell} = await makeSubject();
+    const writer = await cell.copies.create(newName(), 1000, never);
+    await writer.append(randomBytes(999));
+    t.is((await t.throwsAsync(writer.append(randomBytes(2)), {instanceOf: CellarError}))?.kind, 'internal');
+    await writer.append(randomBytes(1));
+    t.is((await writer.finish()).received, 1000);
+    for (const again of [writer.append(Buffer.alloc(0)), writer.finish()]) {
+      t.is((await t.throwsAsync(again, {instanceOf: CellarError}))?.kind, 'internal');
+    }
+    await writer.abandon();
+  });
+
   test(`${name}: before it is sealed a copy is listed and cannot be cloned; abandoned it stays until it is removed`, async t => {
     const {cell} = await makeSubject();
     const image = newName();
     const writer = await cell.copies.create(image, 1000, never);
-    t.true(Math.log2(writer.objectSize) % 1 === 0);
-    await writer.write(0, randomBytes(1000));
+    await writer.append(randomBytes(1000));
     await writer.abandon();
     await writer.abandon();
     t.true((await cell.copies.list(never)).includes(image));

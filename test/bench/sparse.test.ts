@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import {dataExtents, granule} from '../../src/core/sparse.ts';
+import {dataExtents, granule} from '../../bench/sparse.ts';
 
 /** A block of granules, each all zero, or with one byte of data somewhere; the last one may be short. */
 const blocks = fc
