@@ -23,7 +23,7 @@ export type RunOptions = {
 };
 
 /**
- * Runs qemu-img under limits and waits until it is gone, whatever happens. Exit statuses are the caller's to judge. An abort
+ * Runs qemu-img under limits and waits until it is gone, whatever happens; should the agent be killed, so is it. Exit statuses are the caller's to judge. An abort
  * kills it and fails with the abort's reason; that it cannot be started fails with `config`. Its environment is empty: no
  * CEPH_ARGS, no language but C, and few malloc arenas, so that the limit of memory means the same on a host of 200 cores.
  */
@@ -31,6 +31,8 @@ export async function qemuImg(args: string[], {limits, signal, onOutput}: RunOpt
   signal.throwIfAborted();
   const {addressSpace, cpuSeconds, timeout, niceness} = limits;
   const command = [
+    ...['--pdeathsig', 'KILL', '--no-new-privs', '--'], // nobody waits for what an agent that was killed left behind
+    'prlimit',
     `--as=${addressSpace}`,
     `--cpu=${cpuSeconds}:${cpuSeconds + 5}`,
     '--core=0',
@@ -38,7 +40,7 @@ export async function qemuImg(args: string[], {limits, signal, onOutput}: RunOpt
     ...['nice', '-n', String(niceness), 'qemu-img', ...args],
   ];
   const env = {PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', MALLOC_ARENA_MAX: '4'};
-  const child = spawn('prlimit', command, {env, stdio: ['ignore', 'pipe', 'pipe']});
+  const child = spawn('setpriv', command, {env, stdio: ['ignore', 'pipe', 'pipe']});
   const out: string[] = [];
   let length = 0;
   let stderr = '';
@@ -64,12 +66,12 @@ export async function qemuImg(args: string[], {limits, signal, onOutput}: RunOpt
       child.once('close', (...end) => resolve(end));
     });
     signal.throwIfAborted();
-    if (status === 127 || (status === 1 && /^prlimit: failed to execute|^nice: /.test(stderr)))
-      throw notInstalled(stderr);
+    if (status === 127 || (status === 1 && /^(setpriv|prlimit|nice): /.test(stderr))) throw notInstalled(stderr);
     const died = timedOut ? `it ran for more than ${timeout / 1000} s` : whyDied(endedBy, cpuSeconds);
     return {status, signal: endedBy, stdout: out.join(''), stderr: stderr.trim(), died};
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw notInstalled('prlimit');
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw notInstalled('setpriv is not there');
     throw error;
   } finally {
     clearTimeout(timer);

@@ -1,5 +1,8 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
 import {existsSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
 import {checkLimits} from '../../src/convert/limits.ts';
 import {qemuImg} from '../../src/convert/run.ts';
@@ -49,10 +52,12 @@ test.serial('it is ended at its limit of CPU time', async t => {
 
 test.serial('it is ended when its time is up, and is gone then', async t => {
   let pid = '';
+  const started = performance.now();
   const {died} = await withFakeQemuImg('echo $$; exec sleep 60', async () =>
     qemuImg([], {limits: {...checkLimits, timeout: 1000}, signal: never, onOutput: text => (pid = text.trim())}),
   );
   t.is(died, 'it ran for more than 1 s');
+  t.true(performance.now() - started < 30_000);
   t.regex(pid, /^\d+$/);
   t.true(isGone(pid));
 });
@@ -68,6 +73,7 @@ test.serial('it can write no file of this host', async t => {
 test.serial('an abort kills it, and what is thrown is the reason', async t => {
   const abort = new AbortController();
   const reason = new Error('enough');
+  const started = performance.now();
   let pid = '';
   const error = await withFakeQemuImg('echo $$; exec sleep 60', async () => {
     const running = qemuImg([], {
@@ -81,14 +87,37 @@ test.serial('an abort kills it, and what is thrown is the reason', async t => {
     return t.throwsAsync(running);
   });
   t.is(error, reason);
+  t.true(performance.now() - started < 30_000);
   t.regex(pid, /^\d+$/);
   t.true(isGone(pid));
 });
 
-test.serial('aborted before, it is not started', async t => {
-  await withFakeQemuImg('echo started >&2', async () => {
-    await t.throwsAsync(run({}, AbortSignal.abort()), {name: 'AbortError'});
+test.serial('an agent that is killed takes it along', async t => {
+  const module = new URL('../../src/convert/run.ts', import.meta.url).href;
+  const agent = `
+    import {qemuImg} from ${JSON.stringify(module)};
+    const limits = ${JSON.stringify(checkLimits)};
+    await qemuImg([], {limits, signal: new AbortController().signal, onOutput: text => process.stdout.write(text)});`;
+  await withFakeQemuImg('echo $$; exec sleep 60', async () => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', agent], {stdio: ['ignore', 'pipe', 'inherit']});
+    const [pid] = await once(child.stdout.setEncoding('utf8'), 'data');
+    t.false(isGone(pid.trim()));
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    const started = performance.now();
+    while (!isGone(pid.trim())) await sleep(20);
+    t.true(performance.now() - started < 30_000);
   });
+});
+
+test.serial('aborted before, it is not started', async t => {
+  const said: string[] = [];
+  const options = {limits: checkLimits, signal: AbortSignal.abort(), onOutput: (text: string) => said.push(text)};
+  await withFakeQemuImg('echo started', async () => {
+    await t.throwsAsync(qemuImg([], options), {name: 'AbortError'});
+    await sleep(200);
+  });
+  t.deepEqual(said, []);
 });
 
 test.serial('its words are kept to a bound', async t => {

@@ -99,6 +99,22 @@ test('a file that is cut off anywhere is a report, and never one that says more 
   }
 });
 
+test('a file whose end tells that it is whole is refused without its end', t => {
+  for (const [name, declared] of [
+    ['vdi', 'vdi'],
+    ['vhd', 'vhd'],
+    ['fixed', 'vhd'],
+    ['streamed', 'vmdk'],
+  ] as const) {
+    const bytes = sampleOf(name);
+    t.true(judgeFormat(declared, inspect(bytes)).ok);
+    for (const missing of [2, 511, 512, 513, 1024, 4096, 65536]) {
+      const report = inspect(bytes.subarray(0, bytes.length - missing));
+      t.false(judgeFormat(declared, report).ok, `${name} without its last ${missing} bytes`);
+    }
+  }
+});
+
 test('the chunks may be used again', t => {
   const bytes = sampleOf('vhdx');
   const inspector = new Inspector();

@@ -116,7 +116,6 @@ test('one that is marked as corrupt is refused', t => {
 const headers: [what: string, change: (copy: Buffer) => void, rule: string][] = [
   ['version 4', copy => copy.writeUInt32BE(4, 4), 'version'],
   ['version 0', copy => copy.writeUInt32BE(0, 4), 'version'],
-  ['clusters of 256 bytes', copy => copy.writeUInt32BE(8, 20), 'header'],
   ['clusters of 4 MiB', copy => copy.writeUInt32BE(22, 20), 'header'],
   ['clusters of 2^32 bytes and more', copy => copy.writeUInt32BE(0xffffffff, 20), 'header'],
   ['no bytes', copy => copy.writeBigUInt64BE(0n, 24), 'virtual-size'],
@@ -150,6 +149,11 @@ for (const [what, change, rule] of headers) {
     t.true(broken('qcow2', patched(plain, change)).includes(rule), broken('qcow2', patched(plain, change)).join());
   });
 }
+
+test('of clusters it is said which there can be', t => {
+  const bytes = patched(plain, copy => copy.writeUInt32BE(8, 20));
+  t.is(refusal('qcow2', bytes), 'its clusters are 2^8 bytes; 2^9 to 2^21 are possible');
+});
 
 test('a size bomb is refused, or told, by the first bytes', t => {
   const bytes = (value: bigint) => patched(plain, copy => copy.writeBigUInt64BE(value, 24));

@@ -111,7 +111,6 @@ const headers: [what: string, change: (copy: Buffer) => void, rule: string][] = 
   ['tables of 4 billion entries', copy => copy.writeUInt32LE(0xffffffff, 44), 'header'],
   ['an unknown compression', copy => copy.writeUInt16LE(2, 77), 'features'],
   ['its descriptor elsewhere', copy => copy.writeBigUInt64LE(2n, 28), 'descriptor'],
-  ['no descriptor', copy => copy.writeBigUInt64LE(0n, 36), 'descriptor'],
   ['a descriptor of 1 MiB', copy => copy.writeBigUInt64LE(2048n, 36), 'descriptor'],
   ['a descriptor of 2^73 bytes', copy => copy.writeBigUInt64LE(0xffffffffffffffffn, 36), 'descriptor'],
   ['a directory outside the file', copy => copy.writeBigUInt64LE(1n << 40n, 56), 'truncated'],
@@ -123,6 +122,11 @@ for (const [what, change, rule] of headers) {
     t.true(broken('vmdk', patched(sparse, change)).includes(rule), broken('vmdk', patched(sparse, change)).join());
   });
 }
+
+test('a header without a descriptor is refused', t => {
+  const bytes = patched(sparse, copy => copy.writeBigUInt64LE(0n, 36));
+  t.is(refusal('vmdk', bytes), 'its descriptor of 0 bytes is none, or more than QEMU reads');
+});
 
 const footers: [what: string, file: Buffer][] = [
   ['is cut off', streamedVmdk().subarray(0, -512)],
