@@ -29,7 +29,7 @@ export type ConvertOptions = {
 export async function convert({source, qemu, target, limits, signal, onProgress}: ConvertOptions): Promise<void> {
   const args = [
     ...['convert', '-p', '-n', '--target-is-zero'],
-    ...['-t', 'none', '-W', '-m', '8', '-S', '64k'], // no librbd cache; 8 blocks of 2 MiB on their way, in any order
+    ...['-t', 'none', '-W', '-m', '16', '-S', '64k'], // no librbd cache; 16 blocks of 2 MiB on their way, in any order
     ...['-f', qemu.driver, '-O', 'raw', sourceSpec(qemu, source), rbdUrl(target)],
   ];
   const onOutput = onProgress && progressReader(onProgress);

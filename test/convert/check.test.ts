@@ -118,8 +118,6 @@ test.serial('at a limit it is a no that says which', async t => {
     ok: false,
     why: 'QEMU could not look at it: it ran for more than 0.001 s',
   });
-  const little = await checkWithQemu({...asked, limits: {...limits, addressSpace: 40 * 2 ** 20}});
-  t.false(little.ok);
 });
 
 const hostile: [what: string, declared: ConvertedFormat, bytes: () => Buffer][] = [

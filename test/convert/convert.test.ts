@@ -145,12 +145,9 @@ test.serial('at a limit it is ended, with words that name it', async t => {
   const late = await run({timeout: 1});
   t.is(late.kind, 'unacceptable');
   t.regex(late.message, /ended: it ran for more than 0.001 s$/);
-  for (const mebibytes of [256, 512]) {
-    const little = await run({addressSpace: mebibytes * 2 ** 20});
-    t.log(little.message);
-    t.is(little.kind, 'unacceptable');
-    t.regex(little.message, /memory/);
-  }
+  const little = await run({addressSpace: 256 * 2 ** 20});
+  t.is(little.kind, 'unacceptable');
+  t.regex(little.message, /ended: it needed more memory/);
 });
 
 test.serial('a source that cannot be read is unacceptable', async t => {

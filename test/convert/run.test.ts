@@ -50,6 +50,12 @@ test.serial('it is ended at its limit of CPU time', async t => {
   t.is(died, 'it used more than 1 s of CPU time');
 });
 
+test.serial('that it died is said in words', async t => {
+  const dies = async (signal: string) => (await withFakeQemuImg(`kill -${signal} $$`, async () => run())).died;
+  t.is(await dies('ABRT'), 'it needed more memory than its limit, or crashed');
+  t.is(await dies('SEGV'), 'it was ended by SIGSEGV');
+});
+
 test.serial('it is ended when its time is up, and is gone then', async t => {
   let pid = '';
   const started = performance.now();
