@@ -16,7 +16,7 @@ const doors: Record<string, (string | RegExp)[]> = {
   convert: ['convert', 'core'],
   api: ['api', 'core'],
   cli: ['cli', /^api\/(client|wire|agent)\.ts$/, 'config', /^core\/errors\.ts$/],
-  daemon: ['daemon', 'core', 'rbd', 'keystone', 'glance', 'config', 'api'],
+  daemon: ['daemon', 'convert', 'core', 'rbd', 'keystone', 'glance', 'config', 'api'],
 };
 
 /** Libraries are for the folder that owns what they talk to. */

@@ -77,6 +77,37 @@ export const cellarOptions = {
       help: 'Writes to the cluster that a fill keeps in flight. Each holds up to one RADOS object, 4 MiB, in memory.',
       reason: 'Enough to keep several OSDs busy at once, in 64 MiB.',
     }),
+    max_disk_size: ours(atLeast(1), {
+      default: '2048',
+      unit: 'GiB',
+      reload: true,
+      help: 'The largest disk that an image may have. A larger one is refused before a byte is written.',
+      reason: 'A few bytes of a qcow2 file can declare a disk of any size; no image is meant to be larger than this.',
+    }),
+    spool_dir: ours(filled(string()), {
+      default: '/var/lib/cellar/spool',
+      help: "Where images wait that are converted (all formats but raw and ISO). It must be the agent's own.",
+      reason:
+        'Such a file must be whole before its disk can be read. Raw images and ISO never touch the disk of this host.',
+    }),
+    spool_size: ours(atLeast(1), {
+      default: '64',
+      unit: 'GiB',
+      help: 'The room that all files in the spool may take together. Without room a request fails, and may be tried again.',
+      reason: 'Several large images at once; a compressed file is smaller than its disk.',
+    }),
+    convert_cpu_time: ours(atLeast(1), {
+      default: '3600',
+      unit: 'seconds',
+      help: 'The processor time that converting one image may take.',
+      reason: 'As long as a fill may take; a file made to be slow ends there.',
+    }),
+    convert_memory: ours(atLeast(1024), {
+      default: '2048',
+      unit: 'MiB',
+      help: 'The address space that converting one image may take.',
+      reason: "librbd's threads take more than half a GiB of it; Nova gives qemu-img as much.",
+    }),
     fill_lease: ours(atLeast(5), {
       default: '30',
       unit: 'seconds',

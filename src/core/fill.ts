@@ -1,14 +1,13 @@
 import {randomBytes} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {rawDigestAlgo, wantedDigests} from './digest.ts';
+import {makeCopy} from './copy.ts';
 import type {Entry} from './entry.ts';
 import {asCellarError, CellarError} from './errors.ts';
 import type {ImageRecord, Requester} from './image.ts';
 import {whyDifferent} from './plan.ts';
-import type {CopyWriter, Lease} from './ports.ts';
+import type {Lease} from './ports.ts';
 import type {Progress} from './request.ts';
 import type {Flight, SingleFlight} from './single-flight.ts';
-import {transfer} from './transfer.ts';
 import type {World} from './world.ts';
 
 /** `glanceBytes`: what this fill took from Glance; 0 when the copy was there by the time it was our turn. */
@@ -147,34 +146,29 @@ async function writeCopy(
   world: World,
   {signal, report}: Flight<Progress>,
 ): Promise<{entry: Entry; written: number}> {
-  const {cell, images, limits, self} = world;
-  const size = image.size ?? 0;
-  const name = copyName(image.id, generation);
+  const {images, self} = world;
   const left = new AbortController(); // a body that nobody began to read does not end by itself
-  const download = await images.download(image, requester, AbortSignal.any([signal, left.signal]));
-  let writer: CopyWriter | undefined;
   try {
-    const writing = {digests: wantedDigests(image), inFlight: limits.fillInFlight};
-    writer = await cell.copies.create(name, size, signal, writing);
-    const onReceived = progressReporter(image.id, size, report);
-    const {written, digests, verified} = await transfer(image, download, writer, {size, signal, onReceived});
-    const sealed = await writer.seal(signal);
+    const download = await images.download(image, requester, AbortSignal.any([signal, left.signal]));
+    const onReceived = progressReporter(image.id, image.size ?? 0, report);
+    const name = copyName(image.id, generation);
+    const sealed = await makeCopy(image, download, world, {name, signal, onReceived});
+    const {snapshot, size, stored, digests, verified, rawDigest} = sealed;
     const entry: Entry = {
       schema: 1,
       image: image.id,
       generation,
-      rbdImage: sealed.image,
-      snapshot: sealed.snapshot,
+      rbdImage: snapshot.image,
+      snapshot: snapshot.snapshot,
       size,
-      source: {diskFormat: image.diskFormat ?? '', size, digests, verified},
-      rawDigest: digests[rawDigestAlgo] ?? '',
+      source: {diskFormat: image.diskFormat ?? '', size: image.size ?? 0, digests, verified},
+      rawDigest,
       created: new Date().toISOString(),
       host: self.host,
     };
-    return {entry, written};
+    return {entry, written: stored};
   } finally {
     left.abort();
-    await writer?.abandon();
   }
 }
 

@@ -1,4 +1,5 @@
 import type {Entry} from './entry.ts';
+import {type ServedFormat, servedFormats} from './format/index.ts';
 import type {ImageRecord} from './image.ts';
 import {formatSnapshot, parseLocation} from './location.ts';
 import type {ParentState, SnapshotSpec} from './ports.ts';
@@ -30,7 +31,7 @@ export function choosePlan(image: ImageRecord, facts: Facts): Plan {
   const roads: Road[] = [];
 
   for (const {url, state} of facts.locations) {
-    const verdict = judgeLocation(url, state, facts);
+    const verdict = judgeLocation(image, url, state, facts);
     if (verdict.parent === undefined) {
       roads.push({road: 'location', taken: false, why: verdict.why});
       continue;
@@ -44,7 +45,7 @@ export function choosePlan(image: ImageRecord, facts: Facts): Plan {
 
   const cached = judgeCached(image, facts);
   roads.push({road: 'cached', taken: cached.parent !== undefined, why: cached.why});
-  const small = whyTooSmall(cached.parent === undefined ? image.size : cached.entry.size, facts.size);
+  const small = whyTooSmall(cached.parent === undefined ? diskSize(image) : cached.entry.size, facts.size);
   if (small !== undefined) return {kind: 'refuse', why: small, roads: roads.map(road => ({...road, taken: false}))};
   if (cached.parent !== undefined) {
     return {kind: 'clone-cached', parent: cached.parent, entry: cached.entry, why: cached.why, roads};
@@ -60,14 +61,18 @@ export const roadKey = (parent: SnapshotSpec): string => formatSnapshot(parent);
 /** Why this image can never become a disk, whatever is cached; undefined when it can. */
 export function whyNever(image: ImageRecord): string | undefined {
   if (image.status !== 'active') return `its status is ${image.status}, not active`;
-  if (image.diskFormat !== 'raw')
-    return `its disk_format is ${image.diskFormat ?? 'not set'}; this version serves raw only`;
+  if (!servedFormats.includes(image.diskFormat as ServedFormat))
+    return `its disk_format is ${image.diskFormat ?? 'not set'}; served are ${servedFormats.join(', ')}`;
   if (image.containerFormat !== undefined && image.containerFormat !== 'bare') {
     return `its container_format is ${image.containerFormat}, not bare`;
   }
   if (image.size === undefined || image.size === 0) return 'Glance says it has no data';
   return undefined;
 }
+
+/** As far as Glance knows: the file of another format than raw and ISO says nothing about the disk in it. */
+const diskSize = ({diskFormat, size, virtualSize}: ImageRecord): number | undefined =>
+  diskFormat === 'raw' || diskFormat === 'iso' ? size : virtualSize;
 
 const whyTooSmall = (imageSize: number | undefined, asked: number | undefined): string | undefined =>
   asked !== undefined && imageSize !== undefined && asked < imageSize
@@ -76,12 +81,13 @@ const whyTooSmall = (imageSize: number | undefined, asked: number | undefined): 
 
 type Verdict = {parent: SnapshotSpec; size: number; why: string} | {parent?: undefined; why: string};
 
-function judgeLocation(url: string, state: ParentState | undefined, facts: Facts): Verdict {
+function judgeLocation({diskFormat}: ImageRecord, url: string, state: ParentState | undefined, facts: Facts): Verdict {
   const parsed = parseLocation(url);
   if (!parsed.ok) return {why: `${redact(url)}: ${parsed.why}`};
   const {fsid, ...parent} = parsed.location;
   const name = formatSnapshot(parent);
   if (fsid !== facts.fsid) return {why: `${name} is in the cluster ${fsid}, this cell's is ${facts.fsid}`};
+  if (diskFormat !== 'raw') return {why: `${name} holds the file, which is ${diskFormat}, and not its disk`};
   const tried = facts.tried.get(roadKey(parent));
   if (tried !== undefined) return {why: `${name}: ${tried}`};
   if (state === undefined) return {why: `${name} was not looked at`};

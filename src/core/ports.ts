@@ -7,6 +7,7 @@
  * before its promise settles. Nothing goes on in the background after that.
  */
 import type {Entry} from './entry.ts';
+import type {QemuView} from './format/index.ts';
 import type {ImageLocation, ImageRecord, Requester} from './image.ts';
 
 /** A snapshot that disks are cloned from. */
@@ -95,6 +96,31 @@ export interface Copies {
   list(signal: AbortSignal): Promise<string[]>;
   /** Takes the copy away, sealed or not, torn or whole; absent is fine. With clones it is `conflict` and stays whole. */
   remove(name: string, signal: AbortSignal): Promise<void>;
+  /** The bytes of a copy's snapshot, in order, holes as zeros. `not-found` when it is not there. */
+  read(name: string, snapshot: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** A file in the spool: written once, from its start to its end, then read by its path. Disposing of it removes it. */
+export interface Spooled extends AsyncDisposable {
+  readonly path: string;
+  /** The buffer is borrowed until it returns. `no-space` when the spool has no more room. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Nothing more will be written. */
+  close(): Promise<void>;
+}
+
+/** Images that are not stored as they come. */
+export interface Converter {
+  /** A new file with room for so many bytes; `no-space` when the spool is full. */
+  spool(bytes: number): Promise<Spooled>;
+  /** QEMU's opinion of a file that we have judged already: does it see the same disk? */
+  check(
+    path: string,
+    expected: {qemu: QemuView; virtualSize: number},
+    signal: AbortSignal,
+  ): Promise<{ok: true} | {ok: false; why: string}>;
+  /** Writes the disk in the file into the copy of this name, which is as large as the disk and empty. Everything is in the cluster when it returns. */
+  convert(source: string, qemu: QemuView, copy: string, signal: AbortSignal): Promise<void>;
 }
 
 /** The cell's record of its cached copies: one omap object, every change one compare-and-set on it. */

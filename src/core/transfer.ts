@@ -1,5 +1,6 @@
 import {verifyDigests} from './digest.ts';
 import {CellarError} from './errors.ts';
+import type {Inspector} from './format/index.ts';
 import type {ImageRecord} from './image.ts';
 import type {CopyWriter, Download} from './ports.ts';
 import {Window} from './window.ts';
@@ -13,6 +14,8 @@ export type TransferOptions = {
   size: number;
   signal: AbortSignal;
   onReceived: (bytes: number) => void;
+  /** Sees every byte before it is written; what its head says is refused at once. */
+  inspector: Inspector;
 };
 
 /**
@@ -23,7 +26,7 @@ export async function transfer(
   image: ImageRecord,
   {body}: Download,
   writer: CopyWriter,
-  {size, signal, onReceived}: TransferOptions,
+  {size, signal, onReceived, inspector}: TransferOptions,
 ): Promise<Transferred> {
   const appends = new Window(chunksAhead);
   let received = 0;
@@ -31,6 +34,8 @@ export async function transfer(
     signal.throwIfAborted();
     received += chunk.length;
     if (received > size) throw wrongLength(image, `at least ${received}`, size);
+    inspector.push(chunk);
+    refuseEarly(image, inspector);
     await appends.add(() => writer.append(chunk));
     onReceived(received);
   }
@@ -41,7 +46,19 @@ export async function transfer(
   return {digests, written, verified: verifyDigests(image, digests)};
 }
 
-const wrongLength = (image: ImageRecord, received: string, size: number) =>
+/** Fails with `unacceptable` when the head of the file is not what the image is declared as; else its disk's size, where that is known. */
+export function refuseEarly(image: ImageRecord, inspector: Inspector): number | undefined {
+  const early = inspector.early(image.diskFormat ?? '');
+  if (early.kind === 'refuse') {
+    throw new CellarError('unacceptable', `image ${image.id} cannot become a disk: ${early.why}`, {
+      hint: 'nothing of it was kept; upload it again in the format it is declared as',
+      object: image.id,
+    });
+  }
+  return early.kind === 'continue' ? early.virtualSize : undefined;
+}
+
+export const wrongLength = (image: ImageRecord, received: string, size: number) =>
   new CellarError('corrupt', `Glance sent ${received} bytes for image ${image.id}, its record says ${size}`, {
     hint: 'nothing was kept; try again, and look at the Glance store if it happens again',
     object: image.id,

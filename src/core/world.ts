@@ -1,6 +1,6 @@
 import type {Emit} from './events.ts';
 import type {FillFlights} from './fill.ts';
-import type {Cell, Images} from './ports.ts';
+import type {Cell, Converter, Images} from './ports.ts';
 import type {Turns} from './single-flight.ts';
 
 /** Bounds of the core's own making; every cluster and HTTP call has its own deadline besides. Milliseconds, unless said. */
@@ -18,6 +18,8 @@ export type Limits = {
   intentStale: number;
   /** How long a disk without a header must stay so before it is taken for torn and not for being made by somebody else. */
   tornSettle: number;
+  /** Bytes of the largest disk that an image may have. */
+  maxDisk: number;
 };
 
 /** Which agent this is: `run` is new at every start. */
@@ -28,6 +30,7 @@ export type World = {
   self: Self;
   cell: Cell;
   images: Images;
+  converter: Converter;
   limits: Limits;
   emit: Emit;
   /** Requests for one disk take turns in a process; between processes the intent decides. */

@@ -1,6 +1,7 @@
 import {randomUUID} from 'node:crypto';
 import type {Logger} from 'pino';
 import {type ApiServer, createApi} from '../api/server.ts';
+import {qemuConverter} from '../convert/converter.ts';
 import type {Filled} from '../core/fill.ts';
 import {recover} from '../core/recover.ts';
 import type {Progress} from '../core/request.ts';
@@ -50,6 +51,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     self,
     cell: {...cell, disks: health.watch('ceph', cell.disks), index: health.watch('ceph', cell.index)},
     images: health.watch('glance', glance),
+    converter: qemuConverter(settings.converter),
     limits: settings.limits,
     emit,
     turns: new Turns(),

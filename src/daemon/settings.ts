@@ -1,6 +1,7 @@
 import type {CellarConfig} from '../config/load.ts';
 import type {OptionName} from '../config/options.ts';
 import {problemsError} from '../config/problem.ts';
+import type {ConverterOptions} from '../convert/converter.ts';
 import {CellarError} from '../core/errors.ts';
 import type {Limits} from '../core/world.ts';
 import type {GlanceOptions} from '../glance/client.ts';
@@ -26,11 +27,14 @@ export type Settings = {
     busyTimeout: number;
   };
   glance: GlanceOptions;
+  converter: ConverterOptions;
   keystone: {auth: AuthOptions; session: SessionOptions} | undefined;
   limits: Limits;
 };
 
 const second = 1000;
+const MiB = 1024 ** 2;
+const GiB = 1024 ** 3;
 
 /** Reads every setting. Fails with one `config` error that tells all that is wrong. */
 export function readSettings(config: CellarConfig): Settings {
@@ -61,6 +65,7 @@ export function readSettings(config: CellarConfig): Settings {
       busyTimeout: get('image_store', 'disk_busy_timeout') * second,
     },
     glance: glanceOptions(config),
+    converter: converterOptions(config),
     keystone: keystoneOptions(config),
     limits: limitsOf(config),
   };
@@ -76,6 +81,7 @@ export function limitsOf({get}: CellarConfig): Limits {
     cleanUpTimeout: 60 * second,
     intentStale: 600 * second,
     tornSettle: second,
+    maxDisk: get('image_store', 'max_disk_size') * GiB,
   };
 }
 
@@ -88,6 +94,30 @@ function connectOptions({get}: CellarConfig): ConnectOptions {
     osdOpTimeoutMs: get('image_store', 'osd_op_timeout') * second,
     monOpTimeoutMs: get('image_store', 'mon_op_timeout') * second,
     ...(keyring !== '' && {options: {keyring}}),
+  };
+}
+
+/** qemu-img reaches the cache pool as the agent does. */
+function converterOptions({get}: CellarConfig): ConverterOptions {
+  const fillTimeout = get('image_store', 'fill_timeout');
+  return {
+    directory: get('image_store', 'spool_dir'),
+    limit: get('image_store', 'spool_size') * GiB,
+    target: {
+      pool: get('image_store', 'pool'),
+      user: get('image_store', 'rbd_user'),
+      conf: get('image_store', 'ceph_conf') || '/etc/ceph/ceph.conf',
+      keyring: get('image_store', 'keyring'),
+      connectTimeout: get('image_store', 'connect_timeout'),
+      osdOpTimeout: get('image_store', 'osd_op_timeout'),
+      monOpTimeout: get('image_store', 'mon_op_timeout'),
+    },
+    limits: {
+      addressSpace: get('image_store', 'convert_memory') * MiB,
+      cpuSeconds: get('image_store', 'convert_cpu_time'),
+      timeout: (fillTimeout || 30 * 24 * 3600) * second,
+      niceness: 10,
+    },
   };
 }
 

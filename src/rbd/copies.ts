@@ -6,6 +6,7 @@ import {removeImage, withImage} from './disks.ts';
 import {causeOf, fromRbd, isRbdError} from './errors.ts';
 import {hasAttachedChildren} from './lineage.ts';
 import type {NativeCluster, NativeImage, NativePool, NativeWriter} from './native.ts';
+import {readAhead} from './read-ahead.ts';
 
 /** The snapshot every copy has: Glance's, Nova's and Cinder's own name for it, so that a copy can be a Glance location. */
 export const copySnapshot = 'snap';
@@ -48,6 +49,17 @@ export class RbdCopies implements Copies {
   async list(signal: AbortSignal): Promise<string[]> {
     const images = await this.#connection.use(this.pool, signal, pool => pool.listImages());
     return images.map(({name}) => name);
+  }
+
+  async *read(name: string, snapshot: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const image = await this.#connection.use(this.pool, signal, pool => pool.openImage(name, {snapshot}));
+    try {
+      yield* readAhead(image, signal);
+    } catch (error) {
+      throw fromRbd(error, {object: `${this.pool}/${name}`});
+    } finally {
+      await image.close();
+    }
   }
 
   async remove(name: string, signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import {setTimeout as sleep, setImmediate as turn} from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
 import {CellarError} from '../../src/core/errors.ts';
+import {Inspector} from '../../src/core/format/index.ts';
 import type {CopyWriter} from '../../src/core/ports.ts';
 import {transfer} from '../../src/core/transfer.ts';
 import {record} from './facts.ts';
@@ -53,7 +54,12 @@ const imageOf = (data: Buffer) =>
 
 function run(data: Buffer, writer: CopyWriter, {sizes = [64 * KiB], signal = never, image = imageOf(data)} = {}) {
   const received: number[] = [];
-  const options = {size: image.size ?? 0, signal, onReceived: (bytes: number) => received.push(bytes)};
+  const options = {
+    size: image.size ?? 0,
+    signal,
+    onReceived: (bytes: number) => received.push(bytes),
+    inspector: new Inspector(),
+  };
   return transfer(image, {length: undefined, body: chunks(data, sizes)}, writer, options).then(done => ({
     ...done,
     received,
@@ -146,7 +152,7 @@ test('an abort after the last chunk is seen too: nothing unfinished is called do
     yield data;
     abort.abort(new Error('stop'));
   }
-  const options = {size: data.length, signal: abort.signal, onReceived: () => {}};
+  const options = {size: data.length, signal: abort.signal, onReceived: () => {}, inspector: new Inspector()};
   await t.throwsAsync(transfer(imageOf(data), {length: undefined, body: body()}, writer, options), {message: 'stop'});
   t.false(state.finished);
 });

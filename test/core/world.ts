@@ -2,7 +2,7 @@
 import {randomBytes, randomUUID} from 'node:crypto';
 import type {Event} from '../../src/core/events.ts';
 import type {Filled} from '../../src/core/fill.ts';
-import type {Cell, Images} from '../../src/core/ports.ts';
+import type {Cell, Converter, Images} from '../../src/core/ports.ts';
 import type {DiskRequest, Progress} from '../../src/core/request.ts';
 import {resolveDisk} from '../../src/core/resolve.ts';
 import {SingleFlight, Turns} from '../../src/core/single-flight.ts';
@@ -16,6 +16,14 @@ export const limits: Limits = {
   cleanUpTimeout: 10_000,
   intentStale: 300_000,
   tornSettle: 20,
+  maxDisk: 1024 ** 4,
+};
+
+/** For cells that store raw images only. */
+const unused: Converter = {
+  spool: () => Promise.reject(new Error('nothing is converted here')),
+  check: () => Promise.reject(new Error('nothing is converted here')),
+  convert: () => Promise.reject(new Error('nothing is converted here')),
 };
 
 export type TestWorld = World & {events: Event[]};
@@ -30,6 +38,7 @@ export function makeWorld(
     self: {host, run},
     cell,
     images,
+    converter: unused,
     limits: {...limits, ...changes},
     emit: event => events.push(event),
     turns: new Turns(),

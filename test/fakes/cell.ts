@@ -136,6 +136,7 @@ export class FakeCell implements Cell {
         this.images.delete(`${this.cachePool}/${name}`);
         this.torn.delete(`${this.cachePool}/${name}`);
       },
+      read: (name: string, snapshot: string, signal: AbortSignal) => this.#readCopy(name, snapshot, signal),
     };
   }
 
@@ -265,6 +266,16 @@ export class FakeCell implements Cell {
         await taken.catch(() => {});
       },
     };
+  }
+
+  async *#readCopy(name: string, snapshot: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const found = this.images.get(`${this.cachePool}/${name}`)?.snapshots.get(snapshot);
+    if (found === undefined) throw new CellarError('not-found', `there is no ${name}@${snapshot}`);
+    for (let at = 0; at < found.data.length; at += 4194304) {
+      await this.before('read', name);
+      signal.throwIfAborted();
+      yield found.data.subarray(at, at + 4194304);
+    }
   }
 
   #inPool(pool: string): void {

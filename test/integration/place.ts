@@ -53,6 +53,7 @@ ${glance === undefined ? '' : `[glance]\nendpoint_override = ${glance}\n`}
 [image_store]
 pool = ${cache}
 rbd_user = ${user}
+spool_dir = ${join(dir, 'spool')}
 fill_lease = 5
 [agent]
 socket = ${socket}

@@ -44,11 +44,12 @@ region_name = RegionOne
 }
 
 /** The lease is short, so that a test need not wait long for a dead filler's. */
-function cellarConf({socket}: LabState): string {
+function cellarConf({base, socket}: LabState): string {
   return `[image_store]
 pool = cellar
 rbd_user = cellar
 fill_lease = 5
+spool_dir = ${base}/spool
 [agent]
 socket = ${socket}
 `;

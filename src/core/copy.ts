@@ -1,0 +1,170 @@
+import {createHash} from 'node:crypto';
+import {rawDigestAlgo, verifyDigests, wantedDigests} from './digest.ts';
+import {CellarError} from './errors.ts';
+import {Inspector, judgeFormat, type Verdict} from './format/index.ts';
+import type {ImageRecord} from './image.ts';
+import type {CopyWriter, Download, SnapshotSpec, Spooled} from './ports.ts';
+import {refuseEarly, transfer, wrongLength} from './transfer.ts';
+import type {World} from './world.ts';
+
+/** A sealed copy that nobody knows of yet, and what is known of its bytes. */
+export type Sealed = {
+  snapshot: SnapshotSpec;
+  /** Bytes of the disk. */
+  size: number;
+  /** Bytes of it that are not holes. */
+  stored: number;
+  digests: Record<string, string>;
+  verified: boolean;
+  rawDigest: string;
+};
+
+export type CopyOptions = {name: string; signal: AbortSignal; onReceived: (bytes: number) => void};
+
+const asIs = new Set<string | undefined>(['raw', 'iso']);
+
+/**
+ * Makes a sealed copy of the image under this name. Whatever Glance says the file is, it is looked at while it streams past, and
+ * refused if it is anything else (docs/formats.md has the rules). Raw and ISO are stored as they come; other formats are
+ * spooled, shown to QEMU, and converted. The caller removes the copy when this fails.
+ */
+export async function makeCopy(
+  image: ImageRecord,
+  download: Download,
+  world: World,
+  options: CopyOptions,
+): Promise<Sealed> {
+  return asIs.has(image.diskFormat)
+    ? storeAsIs(image, download, world, options)
+    : convertCopy(image, download, world, options);
+}
+
+async function storeAsIs(
+  image: ImageRecord,
+  download: Download,
+  {cell, limits}: World,
+  {name, signal, onReceived}: CopyOptions,
+): Promise<Sealed> {
+  const size = image.size ?? 0;
+  refuseLarge(image, size, limits.maxDisk);
+  const writer = await cell.copies.create(name, size, signal, {
+    digests: wantedDigests(image),
+    inFlight: limits.fillInFlight,
+  });
+  return sealing(writer, async () => {
+    const inspector = new Inspector();
+    const {written, digests, verified} = await transfer(image, download, writer, {size, signal, onReceived, inspector});
+    judge(image, inspector);
+    return {
+      snapshot: await writer.seal(signal),
+      size,
+      stored: written,
+      digests,
+      verified,
+      rawDigest: digests[rawDigestAlgo] ?? '',
+    };
+  });
+}
+
+/** The disk is written by qemu-img, under limits, and then read back: its digest is of what is really there. */
+async function convertCopy(
+  image: ImageRecord,
+  download: Download,
+  {cell, converter, limits}: World,
+  {name, signal, onReceived}: CopyOptions,
+): Promise<Sealed> {
+  await using file = await converter.spool(image.size ?? 0);
+  const inspector = new Inspector();
+  const {digests, verified} = await spool(image, download, file, inspector, {
+    signal,
+    onReceived,
+    maxDisk: limits.maxDisk,
+  });
+  const verdict = judge(image, inspector);
+  if (verdict.store !== 'convert')
+    throw refusal(image, `its disk_format is ${image.diskFormat}, which is not converted`);
+  refuseLarge(image, verdict.virtualSize, limits.maxDisk);
+  const opinion = await converter.check(file.path, verdict, signal);
+  if (!opinion.ok) throw refusal(image, opinion.why);
+  const writer = await cell.copies.create(name, verdict.virtualSize, signal);
+  // awaited here: the file goes when this function is left
+  return await sealing(writer, async () => {
+    await converter.convert(file.path, verdict.qemu, name, signal);
+    const snapshot = await writer.seal(signal);
+    const {digest, stored} = await readBack(cell.copies.read(name, snapshot.snapshot, signal));
+    return {snapshot, size: verdict.virtualSize, stored, digests, verified, rawDigest: digest};
+  });
+}
+
+async function sealing<V>(writer: CopyWriter, work: () => Promise<V>): Promise<V> {
+  try {
+    return await work();
+  } finally {
+    await writer.abandon();
+  }
+}
+
+type SpoolOptions = {signal: AbortSignal; onReceived: (bytes: number) => void; maxDisk: number};
+
+/** To the spool: hashed and inspected on the way, refused as soon as its head says enough. Fails with `corrupt` like `transfer`. */
+async function spool(
+  image: ImageRecord,
+  {body}: Download,
+  file: Spooled,
+  inspector: Inspector,
+  {signal, onReceived, maxDisk}: SpoolOptions,
+): Promise<{digests: Record<string, string>; verified: boolean}> {
+  const size = image.size ?? 0;
+  const hashes = wantedDigests(image).map(algo => [algo, createHash(algo)] as const);
+  let received = 0;
+  for await (const chunk of body) {
+    signal.throwIfAborted();
+    received += chunk.length;
+    if (received > size) throw wrongLength(image, `at least ${received}`, size);
+    for (const [, hash] of hashes) hash.update(chunk);
+    inspector.push(chunk);
+    const virtualSize = refuseEarly(image, inspector);
+    if (virtualSize !== undefined) refuseLarge(image, virtualSize, maxDisk);
+    await file.write(chunk);
+    onReceived(received);
+  }
+  signal.throwIfAborted();
+  if (received !== size) throw wrongLength(image, String(received), size);
+  await file.close();
+  const digests = Object.fromEntries(hashes.map(([algo, hash]) => [algo, hash.digest('hex')]));
+  return {digests, verified: verifyDigests(image, digests)};
+}
+
+function judge(image: ImageRecord, inspector: Inspector): Extract<Verdict, {ok: true}> {
+  const verdict = judgeFormat(image.diskFormat ?? '', inspector.finish());
+  if (!verdict.ok) throw refusal(image, verdict.why);
+  return verdict;
+}
+
+/** A few bytes can declare a disk of any size: nothing is made of more than is allowed. */
+function refuseLarge(image: ImageRecord, size: number, maxDisk: number): void {
+  if (size > maxDisk)
+    throw refusal(image, `its disk is ${size} bytes; at most ${maxDisk} are allowed ([image_store] max_disk_size)`);
+}
+
+const granule = 64 * 1024;
+const zeros = Buffer.alloc(granule);
+
+async function readBack(body: AsyncIterable<Uint8Array>): Promise<{digest: string; stored: number}> {
+  const hash = createHash(rawDigestAlgo);
+  let stored = 0;
+  for await (const chunk of body) {
+    hash.update(chunk);
+    for (let at = 0; at < chunk.length; at += granule) {
+      const end = Math.min(at + granule, chunk.length);
+      if (zeros.compare(chunk, at, end, 0, end - at) !== 0) stored += end - at;
+    }
+  }
+  return {digest: hash.digest('hex'), stored};
+}
+
+const refusal = (image: ImageRecord, why: string) =>
+  new CellarError('unacceptable', `image ${image.id} cannot become a disk: ${why}`, {
+    hint: 'nothing of it was kept; upload it again in the format it is declared as',
+    object: image.id,
+  });
