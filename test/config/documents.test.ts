@@ -53,9 +53,17 @@ test('every option says what it is, why, and has a default of its type', t => {
   }
 });
 
-test('every number of ours has a bound, and a unit where it is a time', t => {
+/** What a number counts, by its option's name; others are plain numbers. */
+const units: [RegExp, string][] = [
+  [/timeout|lease|cpu_time|idle|grace|interval/, 'seconds'],
+  [/_size/, 'GiB'],
+  [/memory/, 'MiB'],
+  [/max_fill/, 'percent'],
+];
+
+test('every number of ours has a bound, and a unit where it needs one', t => {
   for (const {name, option} of all.filter(({option}) => option.owner === 'cellar' && option.type.name === 'integer')) {
     t.truthy(option.type.range, name);
-    t.is(option.unit, /timeout|lease/.test(name) ? 'seconds' : undefined, name);
+    t.is(option.unit, units.find(([pattern]) => pattern.test(name))?.[1], name);
   }
 });
