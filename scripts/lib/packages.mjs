@@ -9,6 +9,7 @@ export const packages = {
   // real Ceph clusters for the tests
   'ceph-mon': 'test clusters',
   'ceph-osd': 'test clusters',
+  'ceph-mgr': 'statistics of pools, for the tests of limits',
   'ceph-common': 'the ceph and rbd commands',
   // a real Keystone and a real Glance with images in RBD
   keystone: 'test Keystone',
@@ -20,5 +21,7 @@ export const packages = {
   // image formats, and the configuration parser ours is compared with
   'qemu-utils': 'qemu-img',
   'qemu-block-extra': "qemu-img's rbd driver",
+  genisoimage: 'makes ISO images for the tests',
+  'python3-nova': "Nova's own inspector of images, which ours is compared with; Nova's own disk code, for the benchmarks",
   'python3-oslo.config': "the model of our configuration's grammar",
 };
