@@ -22,6 +22,7 @@ export const packages = {
   'qemu-utils': 'qemu-img',
   'qemu-block-extra': "qemu-img's rbd driver",
   genisoimage: 'makes ISO images for the tests',
-  'python3-nova': "Nova's own inspector of images, which ours is compared with; Nova's own disk code, for the benchmarks",
+  'python3-nova':
+    "Nova's own inspector of images, which ours is compared with; Nova's own disk code, for the benchmarks",
   'python3-oslo.config': "the model of our configuration's grammar",
 };
