@@ -3,10 +3,9 @@ import {CellarError} from './errors.ts';
 import type {Inspector} from './format/index.ts';
 import type {ImageRecord} from './image.ts';
 import type {CopyWriter, Download} from './ports.ts';
-import {Window} from './window.ts';
 
-/** Chunks that are being taken while the next ones arrive. */
-const chunksAhead = 8;
+/** Chunks that may wait for the writer: enough for it not to wait for the next one, some MiB as sockets cut them. */
+const chunksAhead = 64;
 
 export type Transferred = {digests: Record<string, string>; verified: boolean; written: number};
 
@@ -28,7 +27,7 @@ export async function transfer(
   writer: CopyWriter,
   {size, signal, onReceived, inspector}: TransferOptions,
 ): Promise<Transferred> {
-  const appends = new Window(chunksAhead);
+  const appends: Promise<void>[] = []; // they settle in order
   let received = 0;
   for await (const chunk of body) {
     signal.throwIfAborted();
@@ -36,12 +35,14 @@ export async function transfer(
     if (received > size) throw wrongLength(image, `at least ${received}`, size);
     inspector.push(chunk);
     refuseEarly(image, inspector);
-    await appends.add(() => writer.append(chunk));
+    const append = writer.append(chunk);
+    append.catch(() => {}); // thrown below, or no longer asked for
+    if (appends.push(append) === chunksAhead) await Promise.all(appends.splice(0, chunksAhead / 2));
     onReceived(received);
   }
   signal.throwIfAborted();
   if (received !== size) throw wrongLength(image, String(received), size);
-  await appends.drain();
+  await Promise.all(appends);
   const {digests, written} = await writer.finish();
   return {digests, written, verified: verifyDigests(image, digests)};
 }
