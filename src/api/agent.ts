@@ -1,4 +1,5 @@
-import type {Entry} from '../core/entry.ts';
+import type {Copies, Copy, Eviction, Pinning, Prefetched, Verified} from '../core/cache.ts';
+import type {Requester} from '../core/image.ts';
 import type {DiskSpec, Intent, SnapshotSpec} from '../core/ports.ts';
 import type {DiskRequest, DiskResult, Progress, RunOptions} from '../core/request.ts';
 
@@ -14,10 +15,19 @@ export interface Agent {
   showDisk(disk: DiskSpec, signal: AbortSignal): Promise<DiskView>;
   /** Idempotent: an absent disk is `deleted: false`. */
   deleteDisk(disk: DiskSpec, signal: AbortSignal): Promise<Deletion>;
-  /** The cell's cached copies. */
-  listImages(signal: AbortSignal): Promise<Entry[]>;
-  /** `not-found` when the cell has no copy of it. The id is in lower case. */
-  showImage(id: string, signal: AbortSignal): Promise<Entry>;
+  /** The cell's cached copies, and those that are on their way out. Ids of images are in lower case, here and below. */
+  listImages(signal: AbortSignal): Promise<Copies>;
+  /** `not-found` when the cell has no copy of it. */
+  showImage(id: string, signal: AbortSignal): Promise<Copy>;
+  /** Gets the image into the cache. Goes on when its caller leaves. */
+  prefetchImage(id: string, requester: Requester, options: RunOptions): Promise<Prefetched>;
+  /** Reads the copy back. One that is not intact is quarantined, which is an answer. `not-found` when there is no copy. */
+  verifyImage(id: string, options: RunOptions): Promise<Verified>;
+  /** Idempotent; the image needs no copy. */
+  pinImage(id: string, signal: AbortSignal): Promise<Pinning>;
+  unpinImage(id: string, signal: AbortSignal): Promise<Pinning>;
+  /** Idempotent: without a copy it is `evicted: false`. `conflict` when it is pinned. */
+  evictImage(id: string, signal: AbortSignal): Promise<Eviction>;
   /** Never waits for a dead Ceph or Glance: what is not known is said to be unknown. */
   status(signal: AbortSignal): Promise<Status>;
 }

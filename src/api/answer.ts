@@ -3,7 +3,7 @@ import type {ServerResponse} from 'node:http';
 import type {CellarError} from '../core/errors.ts';
 import type {Progress} from '../core/request.ts';
 import {errorBody, Refusal, statusOf} from './problem.ts';
-import {type DiskAnswer, headers, mediaTypes} from './wire.ts';
+import {headers, mediaTypes} from './wire.ts';
 
 /** One request's way out. After `end` or `fail` nothing more is written; a caller that is gone is no error. */
 export interface Answer {
@@ -11,7 +11,7 @@ export interface Answer {
    * For an answer in lines. With the first of them the status is 200 whatever comes after; an error before it is answered
    * like any other, with its own status.
    */
-  stream(): {progress(progress: Progress): void; result(answer: DiskAnswer): void};
+  stream(): {progress(progress: Progress): void; result(answer: object): void};
   json(body: object): void;
   fail(error: CellarError): void;
 }

@@ -18,11 +18,11 @@ export async function readBody(request: IncomingMessage, timeout: number, signal
   return parseJson(await receive(request, timeout, signal));
 }
 
-/** GET and DELETE take no body: one that comes all the same was meant for something else. */
+/** Most requests take no body: one that comes all the same was meant for something else. */
 export function refuseBody(request: IncomingMessage): void {
   const length = Number(request.headers['content-length'] ?? 0);
   if (length > 0 || request.headers['transfer-encoding'] !== undefined) {
-    throw new Refusal(400, 'usage', `${request.method} takes no body`);
+    throw new Refusal(400, 'usage', `this ${request.method} takes no body`);
   }
 }
 

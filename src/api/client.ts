@@ -4,6 +4,7 @@ import type {DiskSpec} from '../core/ports.ts';
 import type {Progress} from '../core/request.ts';
 import {diskName, imageId, poolName} from './names.ts';
 import {parse} from './parse.ts';
+import type {Method} from './router.ts';
 import {exchange, type Transport} from './transport.ts';
 import * as wire from './wire.ts';
 
@@ -24,19 +25,24 @@ export type CallOptions = {
   requestId?: string;
 };
 
+/** With it the answer comes in lines. */
+export type Reporting = {onProgress?: (progress: Progress) => void};
+
 /** A disk to be made: `size` in bytes. */
 export type NewDisk = DiskSpec & {image: string; size?: number; token?: string};
 
 /** Every method fails with a CellarError: the agent's own, or `unreachable`, `forbidden`, `timeout`, `cancelled`. */
 export interface Client {
-  createDisk(
-    disk: NewDisk,
-    options?: CallOptions & {onProgress?: (progress: Progress) => void},
-  ): Promise<wire.DiskAnswer>;
+  createDisk(disk: NewDisk, options?: CallOptions & Reporting): Promise<wire.DiskAnswer>;
   showDisk(disk: DiskSpec, options?: CallOptions): Promise<wire.DiskViewAnswer>;
   deleteDisk(disk: DiskSpec, options?: CallOptions): Promise<wire.DeletionAnswer>;
   listImages(options?: CallOptions): Promise<wire.ImagesAnswer>;
   showImage(id: string, options?: CallOptions): Promise<wire.ImageAnswer>;
+  prefetchImage(image: {id: string; token?: string}, options?: CallOptions & Reporting): Promise<wire.PrefetchAnswer>;
+  verifyImage(id: string, options?: CallOptions & Reporting): Promise<wire.VerificationAnswer>;
+  pinImage(id: string, options?: CallOptions): Promise<wire.PinAnswer>;
+  unpinImage(id: string, options?: CallOptions): Promise<wire.PinAnswer>;
+  evictImage(id: string, options?: CallOptions): Promise<wire.EvictionAnswer>;
   status(options?: CallOptions): Promise<wire.StatusAnswer>;
   health(options?: CallOptions): Promise<wire.HealthAnswer>;
 }
@@ -46,6 +52,8 @@ export function createClient(options: ClientOptions): Client {
   const transport: Transport = {...options, onOtherVersion: once(options.onOtherVersion ?? (() => {}))};
   const read = <Schema extends z.ZodType>(path: string, schema: Schema, call: CallOptions = {}) =>
     exchange(transport, {method: 'GET', path, timeout: minute, ...call}, schema);
+  const write = <Schema extends z.ZodType>(method: Method, path: string, schema: Schema, call: CallOptions = {}) =>
+    exchange(transport, {method, path, timeout: long, ...call}, schema);
   return {
     // Async, so that a refusal here rejects like one of the agent.
     async createDisk({pool, name, image, size, token}, call = {}) {
@@ -56,10 +64,20 @@ export function createClient(options: ClientOptions): Client {
       return exchange(transport, ask, wire.diskAnswer);
     },
     showDisk: async (disk, call) => read(diskPath(disk), wire.diskViewAnswer, call),
-    deleteDisk: async (disk, call = {}) =>
-      exchange(transport, {method: 'DELETE', path: diskPath(disk), timeout: long, ...call}, wire.deletionAnswer),
+    deleteDisk: async (disk, call) => write('DELETE', diskPath(disk), wire.deletionAnswer, call),
     listImages: async call => read('/v1/images', wire.imagesAnswer, call),
-    showImage: async (id, call) => read(`/v1/images/${parse(imageId, id, 'the image id')}`, wire.imageAnswer, call),
+    showImage: async (id, call) => read(imagePath(id), wire.imageAnswer, call),
+    async prefetchImage({id, token}, call = {}) {
+      const body = {};
+      parse(wire.prefetchRequest, {...(token !== undefined && {token})}, 'the prefetch');
+      const path = `${imagePath(id)}/prefetch`;
+      const ask = {method: 'POST', path, body, timeout: long, ...call, ...(token !== undefined && {token})} as const;
+      return exchange(transport, ask, wire.prefetchAnswer);
+    },
+    verifyImage: async (id, call) => write('POST', `${imagePath(id)}/verify`, wire.verificationAnswer, call),
+    pinImage: async (id, call) => write('PUT', `${imagePath(id)}/pin`, wire.pinAnswer, call),
+    unpinImage: async (id, call) => write('DELETE', `${imagePath(id)}/pin`, wire.pinAnswer, call),
+    evictImage: async (id, call) => write('DELETE', imagePath(id), wire.evictionAnswer, call),
     status: async call => read('/v1/status', wire.statusAnswer, call),
     health: async call => read('/healthz', wire.healthAnswer, call),
   };
@@ -74,6 +92,8 @@ function diskPath({pool, name}: DiskSpec): string {
   const parts = [parse(poolName, pool, 'the disk'), parse(diskName, name, 'the disk')];
   return `/v1/disks/${parts.map(encodeURIComponent).join('/')}`;
 }
+
+const imagePath = (id: string) => `/v1/images/${parse(imageId, id, 'the image id')}`;
 
 function once<Args extends unknown[]>(act: (...args: Args) => void): (...args: Args) => void {
   let done = false;

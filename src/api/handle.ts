@@ -9,7 +9,6 @@ import {failure} from './problem.ts';
 import {refuseBrowsers, requesterOf, wantsLines} from './request.ts';
 import {findRoute} from './router.ts';
 import {type Route, routes} from './routes.ts';
-import type {DiskAnswer} from './wire.ts';
 
 /** What the server knows about this request and its neighbours. */
 export type Context = {
@@ -64,7 +63,7 @@ async function run(route: Route, call: Parts, request: IncomingMessage, answer: 
   }
   const lines = answer.stream();
   const onProgress = lines.progress;
-  lines.result((await settled(route.run({...call, onProgress}), call.signal, grace)) as DiskAnswer);
+  lines.result(await settled(route.run({...call, onProgress}), call.signal, grace));
 }
 
 function bodyOf(request: IncomingMessage, route: Route, timeout: number, signal: AbortSignal): unknown {

@@ -1,7 +1,7 @@
 import {CellarError} from '../core/errors.ts';
 import {Refusal} from './problem.ts';
 
-export type Method = 'GET' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
 /** What a route must have to be found: `{braces}` stand for one segment of the path that is not empty. */
 export type Routed = {method: Method; path: string};

@@ -70,14 +70,56 @@ export const routes: readonly Route[] = [
     path: '/v1/images',
     summary: "The cell's cached copies",
     answer: wire.imagesAnswer,
-    run: async ({agent, signal}) => v1({images: await agent.listImages(signal)}),
+    run: async ({agent, signal}) => {
+      const {copies, ...rest} = await agent.listImages(signal);
+      return v1({images: copies, ...rest});
+    },
   }),
   route({
     method: 'GET',
     path: '/v1/images/{id}',
     summary: 'One cached copy',
     answer: wire.imageAnswer,
-    run: ({agent, params, signal}) => agent.showImage(parse(imageId, params['id'], 'the image id'), signal),
+    run: ({agent, params, signal}) => agent.showImage(image(params), signal),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/v1/images/{id}',
+    summary: 'Evict a cached copy; disks that are clones of it live on, and no copy is fine',
+    answer: wire.evictionAnswer,
+    run: async ({agent, params, signal}) => v1(await agent.evictImage(image(params), signal)),
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/images/{id}/prefetch',
+    summary: 'Get an image into the cache; goes on when its caller leaves',
+    body: wire.prefetchRequest,
+    answer: wire.prefetchAnswer,
+    streams: true,
+    run: prefetch,
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/images/{id}/verify',
+    summary: 'Read a cached copy back; one that differs from what was stored is quarantined',
+    answer: wire.verificationAnswer,
+    streams: true,
+    run: async ({agent, params, signal, onProgress}) =>
+      v1(await agent.verifyImage(image(params), {signal, ...(onProgress && {onProgress})})),
+  }),
+  route({
+    method: 'PUT',
+    path: '/v1/images/{id}/pin',
+    summary: 'Keep the copies of an image from being evicted, the ones to come too',
+    answer: wire.pinAnswer,
+    run: async ({agent, params, signal}) => v1(await agent.pinImage(image(params), signal)),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/v1/images/{id}/pin',
+    summary: 'Let the copies of an image be evicted again',
+    answer: wire.pinAnswer,
+    run: async ({agent, params, signal}) => v1(await agent.unpinImage(image(params), signal)),
   }),
   route({
     method: 'GET',
@@ -100,14 +142,25 @@ const disk = ({pool, name}: Record<string, string>) => ({
   name: parse(diskName, name, 'the path'),
 });
 
+const image = ({id}: Record<string, string>) => parse(imageId, id, 'the image id');
+
 async function createDisk({agent, params, body, requester, signal, onProgress}: Call): Promise<wire.DiskAnswer> {
   const {token, ...request} = parse(wire.diskRequest, body, 'the body');
-  if (token !== undefined && requester.token !== undefined && token !== requester.token) {
-    throw new CellarError('usage', `the body's token and ${wire.headers.token} differ`, {hint: 'send one of them'});
-  }
   const result = await agent.createDisk(
-    {...disk(params), ...request, requester: {...requester, ...(token !== undefined && {token})}},
+    {...disk(params), ...request, requester: withToken(requester, token)},
     {signal, ...(onProgress && {onProgress})},
   );
   return v1(result);
+}
+
+async function prefetch({agent, params, body, requester, signal, onProgress}: Call): Promise<wire.PrefetchAnswer> {
+  const {token} = parse(wire.prefetchRequest, body, 'the body');
+  const options = {signal, ...(onProgress && {onProgress})};
+  return v1(await agent.prefetchImage(image(params), withToken(requester, token), options));
+}
+
+function withToken(requester: Requester, token: string | undefined): Requester {
+  if (token === undefined) return requester;
+  if (requester.token === undefined || requester.token === token) return {...requester, token};
+  throw new CellarError('usage', `the body's token and ${wire.headers.token} differ`, {hint: 'send one of them'});
 }

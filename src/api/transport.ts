@@ -33,7 +33,7 @@ export async function exchange<Schema extends z.ZodType>(
   try {
     const stream = got.stream(urlOf(transport.socket, ask.path), optionsOf(transport, ask));
     // A got stream waits for its writable side where the method could have a body.
-    if (ask.method === 'DELETE') stream.end();
+    if (ask.method !== 'GET' && ask.body === undefined) stream.end();
     let response: Response | undefined;
     stream.on('response', (one: Response) => {
       response = one;
@@ -68,6 +68,8 @@ const optionsOf = ({version}: Transport, {method, body, token, requestId, timeou
       // The header rather than the body: bodies end up in error texts more easily.
       ...(token !== undefined && {[wire.headers.token]: token}),
       ...(requestId !== undefined && {[wire.headers.requestId]: requestId}),
+      // Else Node announces a body of unknown length.
+      ...(method !== 'GET' && body === undefined && {'content-length': '0'}),
     },
     ...(body && {json: body}),
     ...(signal && {signal}),

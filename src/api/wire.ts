@@ -4,8 +4,9 @@
  * gain fields, so readers ignore what they do not know; `schema` changes only when a field changes its meaning or goes away.
  */
 import {z} from 'zod';
-import type {Entry} from '../core/entry.ts';
+import type {Copy, Eviction, Pinning, Prefetched, Verified} from '../core/cache.ts';
 import {errorKinds} from '../core/errors.ts';
+import type {Retired} from '../core/evict.ts';
 import type {DiskResult, Progress} from '../core/request.ts';
 import type {DiskView, Status} from './agent.ts';
 import {diskSize, imageId, token} from './names.ts';
@@ -87,6 +88,10 @@ export const imageAnswer = z.object({
   rbdImage: z.string(),
   snapshot: z.string(),
   size: bytes,
+  stored: bytes.meta({description: 'What it takes in the pool: holes are not stored.'}),
+  ownReadable: z
+    .boolean()
+    .meta({description: "Could the agent's own identity read the image? Then a later 404 evicts it."}),
   source: z.object({
     diskFormat: z.string(),
     size: bytes,
@@ -96,9 +101,57 @@ export const imageAnswer = z.object({
   rawDigest: z.string(),
   created: z.string(),
   host: z.string(),
-}) satisfies z.ZodType<Entry>;
+  pinned: z.boolean(),
+  lastUse: z.string().nullable(),
+}) satisfies z.ZodType<Copy>;
 
-export const imagesAnswer = z.object({schema, images: z.array(imageAnswer)});
+const retired = z.object({
+  schema,
+  image: z.string(),
+  rbdImage: z.string(),
+  stored: bytes,
+  since: z.string(),
+  why: z.string(),
+  quarantined: z.boolean(),
+}) satisfies z.ZodType<Retired>;
+
+export const imagesAnswer = z.object({
+  schema,
+  images: z.array(imageAnswer),
+  retired: z.array(retired).meta({description: 'Evicted or replaced, and gone when their last clone is.'}),
+  pins: z.array(z.string()).meta({description: 'Images that are pinned, with a copy or without.'}),
+});
+
+export const prefetchRequest = z.strictObject({token: token.exactOptional()});
+
+export const prefetchAnswer = z.object({
+  schema,
+  image: z.string(),
+  outcome: z.enum(['filled', 'exists']),
+  size: bytes,
+  glanceBytes: bytes,
+}) satisfies z.ZodType<Prefetched & Versioned>;
+
+export const verificationAnswer = z.object({
+  schema,
+  image: z.string(),
+  rbdImage: z.string(),
+  size: bytes,
+  intact: z.boolean().meta({description: 'false: the copy differs from what was stored, and is quarantined now.'}),
+}) satisfies z.ZodType<Verified & Versioned>;
+
+export const pinAnswer = z.object({
+  schema,
+  image: z.string(),
+  pinned: z.boolean(),
+  cached: z.boolean(),
+}) satisfies z.ZodType<Pinning & Versioned>;
+
+export const evictionAnswer = z.object({
+  schema,
+  image: z.string(),
+  evicted: z.boolean(),
+}) satisfies z.ZodType<Eviction & Versioned>;
 
 export const progress = z.object({image: z.string(), received: bytes, size: bytes}) satisfies z.ZodType<Progress>;
 
@@ -132,10 +185,10 @@ export const errorAnswer = z.object({
   }),
 });
 
-/** One line of a streamed answer: any number of `progress`, then one `result` or `error`, then the end. */
+/** One line of a streamed answer: any number of `progress`, then one `result` (what the request would be answered in one piece) or `error`, then the end. */
 export const streamLine = z.union([
   z.object({progress}),
-  z.object({result: diskAnswer}),
+  z.object({result: z.union([diskAnswer, prefetchAnswer, verificationAnswer])}),
   z.object({error: errorAnswer.shape.error}),
 ]);
 
@@ -148,6 +201,10 @@ export type DiskViewAnswer = z.infer<typeof diskViewAnswer>;
 export type DeletionAnswer = z.infer<typeof deletionAnswer>;
 export type ImageAnswer = z.infer<typeof imageAnswer>;
 export type ImagesAnswer = z.infer<typeof imagesAnswer>;
+export type PrefetchAnswer = z.infer<typeof prefetchAnswer>;
+export type VerificationAnswer = z.infer<typeof verificationAnswer>;
+export type PinAnswer = z.infer<typeof pinAnswer>;
+export type EvictionAnswer = z.infer<typeof evictionAnswer>;
 export type StatusAnswer = z.infer<typeof statusAnswer>;
 export type HealthAnswer = z.infer<typeof healthAnswer>;
 export type ErrorAnswer = z.infer<typeof errorAnswer>;

@@ -1,4 +1,4 @@
-/** The bar of a running fill: on a terminal only, one line that is rewritten, gone when the command is done. */
+/** The bar of a running fill, or of a copy that is read back: on a terminal only, one line that is rewritten, gone when the command is done. */
 import type {Progress} from '../api/wire.ts';
 import type {Terminal} from './output.ts';
 import {formatClock} from './units.ts';
@@ -9,15 +9,19 @@ export interface ProgressBar {
   clear(): void;
 }
 
-/** undefined where nobody would see it. */
-export function progressBar({stderr, env}: Terminal, now = () => performance.now()): ProgressBar | undefined {
+/** undefined where nobody would see it. `doing` is the word that the line begins with. */
+export function progressBar(
+  {stderr, env}: Terminal,
+  doing = 'filling',
+  now = () => performance.now(),
+): ProgressBar | undefined {
   if (!stderr.isTTY || env['TERM'] === 'dumb') return undefined;
   const speed = new Speed();
   let shown = false;
   return {
     update(progress) {
       const rate = speed.of(progress.received, now());
-      stderr.write(`\r${renderProgress(progress, rate, stderr.columns || 80)}\x1b[K`);
+      stderr.write(`\r${renderProgress(progress, rate, stderr.columns || 80, doing)}\x1b[K`);
       shown = true;
     },
     clear() {
@@ -28,7 +32,12 @@ export function progressBar({stderr, env}: Terminal, now = () => performance.now
 }
 
 /** One line, shorter than `columns`: the image's first part, MiB, per cent, and where the rate is known MiB/s and the time left. */
-export function renderProgress({image, received, size}: Progress, rate: number | undefined, columns: number): string {
+export function renderProgress(
+  {image, received, size}: Progress,
+  rate: number | undefined,
+  columns: number,
+  doing = 'filling',
+): string {
   const mib = (bytes: number) => (bytes / 1024 ** 2).toFixed(0);
   const share = size > 0 ? Math.min(received / size, 1) : 1;
   const numbers = `${mib(received)}/${mib(size)} MiB ${Math.floor(share * 100)}%`;
@@ -36,7 +45,7 @@ export function renderProgress({image, received, size}: Progress, rate: number |
   const pace = moving
     ? ` ${(rate / 1024 ** 2).toFixed(1)} MiB/s ETA ${formatClock(Math.ceil((size - received) / rate))}`
     : '';
-  const text = `filling ${image.slice(0, 8)} ${numbers}${pace}`;
+  const text = `${doing} ${image.slice(0, 8)} ${numbers}${pace}`;
   const room = Math.min(30, columns - text.length - 4);
   if (room < 5) return text.slice(0, columns - 1);
   const done = Math.floor(room * share);

@@ -13,6 +13,10 @@ export type Entry = {
   snapshot: string;
   /** Bytes of the disk. */
   size: number;
+  /** Bytes the copy takes in the pool: holes are not stored. */
+  stored: number;
+  /** Could the agent's own identity read the image? Only then does a later 404 mean that it was deleted. */
+  ownReadable: boolean;
   /** The file as Glance sent it: its format, length, and every digest we computed of it, by algorithm. */
   source: {diskFormat: string; size: number; digests: Record<string, string>; verified: boolean};
   /** sha512 of the disk's bytes, for later re-reading. */
@@ -50,7 +54,10 @@ export function parseEntry(text: string): Entry {
   if (!isObject(source) || !isObject(source['digests']) || typeof source['diskFormat'] !== 'string') {
     throw refuse('its source is incomplete');
   }
-  return value as Entry;
+  const {stored = size, ownReadable = false} = value; // an older agent wrote neither
+  if (!Number.isSafeInteger(stored) || (stored as number) < 0) throw refuse('its stored is no number of bytes');
+  if (typeof ownReadable !== 'boolean') throw refuse('its ownReadable is neither true nor false');
+  return {...value, stored, ownReadable} as Entry;
 }
 
 export const formatEntry = (entry: Entry): string => JSON.stringify(entry);

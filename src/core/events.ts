@@ -7,9 +7,10 @@ export type Event =
   | {type: 'fill-waiting'; image: string; holder: string}
   | {type: 'copy-removed'; name: string; why: string}
   | {type: 'copy-kept'; name: string; error: Error}
-  | {type: 'entry-dropped'; image: string; why: string}
   | {type: 'disk-kept'; pool: string; name: string; error: Error}
   | {type: 'disk-repaired'; pool: string; name: string; why: string}
+  | {type: 'copy-retired'; image: string; name: string; why: string; quarantined: boolean}
+  | {type: 'janitor-failed'; step: string; error: Error}
   | {type: 'lease-lost'; name: string};
 
 export type Emit = (event: Event) => void;

@@ -7,6 +7,7 @@ import type {ImageRecord, Requester} from './image.ts';
 import {whyDifferent} from './plan.ts';
 import type {Lease} from './ports.ts';
 import type {Progress} from './request.ts';
+import {knownCopies, makeRoom, removeCopy} from './retire.ts';
 import type {Flight, SingleFlight} from './single-flight.ts';
 import type {World} from './world.ts';
 
@@ -15,8 +16,10 @@ export type Filled = {entry: Entry; glanceBytes: number; ms: number};
 
 export type FillFlights = SingleFlight<Filled, Progress>;
 
+export const fillLeases = 'cellar.fill.';
+
 /** The name of a fill's lease. */
-export const fillLease = (imageId: string): string => `cellar.fill.${imageId}`;
+export const fillLease = (imageId: string): string => `${fillLeases}${imageId}`;
 
 /** A cached copy's image is `<image id>.<generation>`. */
 export const copyName = (imageId: string, generation: string): string => `${imageId}.${generation}`;
@@ -104,14 +107,14 @@ async function fillUnderLease(
       return {entry: replaces, glanceBytes: 0, ms: 0};
     }
     emit({type: 'fill-started', image: image.id, generation, size});
-    await removeLeftovers(image.id, replaces, world, signal);
+    await removeLeftovers(image.id, world, signal);
+    await makeRoom(size, world, signal);
     const copy = await writeCopy(image, requester, generation, world, {signal, report});
     signal.throwIfAborted();
     const {entry} = copy;
     if (!(await cell.index.publish(entry, replaces, signal))) throw outrun(image);
     const ms = performance.now() - started;
     emit({type: 'fill-published', image: image.id, generation, size, written: copy.written, ms});
-    if (replaces !== undefined) await removeCopy(replaces.rbdImage, 'a newer copy was published', world, signal);
     return {entry, glanceBytes: size, ms};
   } catch (error) {
     const failure = lease.lost.aborted
@@ -149,6 +152,7 @@ async function writeCopy(
   const {images, self} = world;
   const left = new AbortController(); // a body that nobody began to read does not end by itself
   try {
+    const ownReadable = await isOwnReadable(image, requester, world, signal);
     const download = await images.download(image, requester, AbortSignal.any([signal, left.signal]));
     const onReceived = progressReporter(image.id, image.size ?? 0, report);
     const name = copyName(image.id, generation);
@@ -161,6 +165,8 @@ async function writeCopy(
       rbdImage: snapshot.image,
       snapshot: snapshot.snapshot,
       size,
+      stored,
+      ownReadable,
       source: {diskFormat: image.diskFormat ?? '', size: image.size ?? 0, digests, verified},
       rawDigest,
       created: new Date().toISOString(),
@@ -172,34 +178,26 @@ async function writeCopy(
   }
 }
 
-/** Generations of this image that no entry names: a filler died. We hold the lease, so nobody writes them any more. */
-async function removeLeftovers(
-  imageId: string,
-  kept: Entry | undefined,
-  world: World,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const name of await world.cell.copies.list(signal)) {
-    if (imageOfCopy(name) === imageId && name !== kept?.rbdImage)
-      await removeCopy(name, 'its filler died', world, signal);
-  }
-}
-
-/** Removes a copy that no entry names. That it cannot be removed now (false) is no reason to fail: recovery tries again. */
-export async function removeCopy(
-  name: string,
-  why: string,
-  {cell, emit}: World,
+/** Asked once, when the copy is made: a 404 later on then means that the image was deleted, and not that we never could see it. */
+async function isOwnReadable(
+  {id}: ImageRecord,
+  {token}: Requester,
+  {images}: World,
   signal: AbortSignal,
 ): Promise<boolean> {
-  try {
-    await cell.copies.remove(name, signal);
-    emit({type: 'copy-removed', name, why});
-    return true;
-  } catch (error) {
-    emit({type: 'copy-kept', name, error: asCellarError(error)});
-    return false;
-  }
+  if (token === undefined) return true;
+  return images.get(id, {}, signal).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Generations of this image that neither the index nor the list of the retired names: a filler died. We hold the lease and the claim, so nobody writes or publishes them any more. */
+async function removeLeftovers(imageId: string, world: World, signal: AbortSignal): Promise<void> {
+  const names = (await world.cell.copies.list(signal)).filter(name => imageOfCopy(name) === imageId);
+  if (names.length === 0) return;
+  const known = await knownCopies(imageId, world, signal);
+  for (const name of names) if (!known.has(name)) await removeCopy(name, 'its filler died', world, signal);
 }
 
 /** Tells at most every 100 ms, and always at the end. */

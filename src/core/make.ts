@@ -133,7 +133,7 @@ async function makeUnderIntent(
       if ((await cell.disks.clone(parent, disk, signal)) === 'cloned') {
         step = 'finish';
         const ready = await finish(disk, options, world, signal);
-        await cell.intents.clear(disk, intent, signal);
+        if (!(await cell.intents.clear(disk, intent, signal))) throw takenOver(disk);
         return {outcome: 'made', ...ready};
       }
       step = 'taken';
@@ -221,5 +221,12 @@ async function undo(disk: DiskSpec, intent: Intent, step: Step, {cell, self, lim
     // as said above
   }
 }
+
+/** Whoever took our intent took us for dead, and may be removing what we made. */
+const takenOver = (disk: DiskSpec) =>
+  new CellarError('unavailable', `disk ${formatDisk(disk)} took so long that another agent began to clear it away`, {
+    hint: 'try again',
+    object: formatDisk(disk),
+  });
 
 export const formatDisk = ({pool, name}: DiskSpec): string => `${pool}/${name}`;

@@ -7,6 +7,7 @@
  * before its promise settles. Nothing goes on in the background after that.
  */
 import type {Entry} from './entry.ts';
+import type {Retired} from './evict.ts';
 import type {QemuView} from './format/index.ts';
 import type {ImageLocation, ImageRecord, Requester} from './image.ts';
 
@@ -92,12 +93,16 @@ export interface Copies {
   readonly pool: string;
   /** Makes the empty image. A pool without room is `no-space`. */
   create(name: string, size: number, signal: AbortSignal, options?: WriteOptions): Promise<CopyWriter>;
-  /** Names of all images of the pool, those that do not open included. */
+  /** Names of all images of the pool, those that do not open and those whose removal was broken off included. */
   list(signal: AbortSignal): Promise<string[]>;
   /** Takes the copy away, sealed or not, torn or whole; absent is fine. With clones it is `conflict` and stays whole. */
   remove(name: string, signal: AbortSignal): Promise<void>;
+  /** Has a sealed copy clones? false for one that is not there. */
+  hasClones(name: string, signal: AbortSignal): Promise<boolean>;
   /** The bytes of a copy's snapshot, in order, holes as zeros. `not-found` when it is not there. */
   read(name: string, snapshot: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Bytes stored in the pool and still available to it, copies of the replication not counted; undefined where the cluster does not tell (no ceph-mgr). */
+  room(signal: AbortSignal): Promise<{used: number; available: number} | undefined>;
 }
 
 /** A file in the spool: written once, from its start to its end, then read by its path. Disposing of it removes it. */
@@ -126,17 +131,34 @@ export interface Converter {
 /** The cell's record of its cached copies: one omap object, every change one compare-and-set on it. */
 export interface Index {
   get(imageId: string, signal: AbortSignal): Promise<Entry | undefined>;
+  /** Those that cannot be read are left out, so that they do not keep the others: `get` says what is wrong with one. */
   list(signal: AbortSignal): Promise<Entry[]>;
   /** Says that `generation` is the only one of this image that may be published from now on. Held under the fill's lease. */
   claim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
-  /** The commit. One op: the claim is still `entry.generation`, the entry is still `replaces` (or absent): set the entry, drop the claim. false when either moved on. */
+  /** The commit. One op: the claim is still `entry.generation`, the entry is still `replaces` (or absent): set the entry, drop the claim, write down what it replaces as retired. false when either moved on. */
   publish(entry: Entry, replaces: Entry | undefined, signal: AbortSignal): Promise<boolean>;
   /** Drops a claim of ours that came to nothing; somebody else's stays. */
   unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
   /** Claims of fills that run, or died. */
   claims(signal: AbortSignal): Promise<{image: string; generation: string}[]>;
-  /** Takes the entry out if it is still exactly this one. */
-  remove(entry: Entry, signal: AbortSignal): Promise<boolean>;
+  /** Takes the entry out if it is still exactly this one, and in the same op writes down its copy as retired. `sparePinned`: not while the image is pinned. */
+  retire(entry: Entry, retired: Retired, signal: AbortSignal, options?: {sparePinned?: boolean}): Promise<boolean>;
+  /** One that cannot be read is told as quarantined: its copy stays until somebody has looked. */
+  retired(signal: AbortSignal): Promise<Retired[]>;
+  /** Strikes a retired copy off if it is still written down exactly so, or writes down `instead`. */
+  forget(retired: Retired, signal: AbortSignal, instead?: Retired): Promise<boolean>;
+  /** Images whose copy is never evicted. A pin needs no entry, and outlives it. */
+  pins(signal: AbortSignal): Promise<string[]>;
+  pin(imageId: string, signal: AbortSignal): Promise<void>;
+  unpin(imageId: string, signal: AbortSignal): Promise<void>;
+}
+
+/** When images of the cache were last used, for the whole cell. */
+export interface Usage {
+  /** Writes several at once; ms since the epoch, by image. A later use that is written down already stays. */
+  touch(lastUse: ReadonlyMap<string, number>, signal: AbortSignal): Promise<void>;
+  forget(images: readonly string[], signal: AbortSignal): Promise<void>;
+  list(signal: AbortSignal): Promise<Map<string, number>>;
 }
 
 export type Lease = {
@@ -152,6 +174,8 @@ export interface Leases {
   acquire(name: string, signal: AbortSignal): Promise<Lease | undefined>;
   /** Who holds it, in their own words; undefined when free. */
   holder(name: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Names, with this prefix, of leases that are held or that a dead holder never gave back. Looks at every object of the pool. */
+  list(prefix: string, signal: AbortSignal): Promise<string[]>;
 }
 
 /** A disk being made: written before the clone, cleared after it was verified. Proof that what stands there may be torn. */
@@ -177,4 +201,4 @@ export interface Intents {
 }
 
 /** The cell's cluster: everything above over one configuration. */
-export type Cell = {disks: Disks; copies: Copies; index: Index; leases: Leases; intents: Intents};
+export type Cell = {disks: Disks; copies: Copies; index: Index; usage: Usage; leases: Leases; intents: Intents};

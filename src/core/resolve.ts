@@ -6,6 +6,7 @@ import {formatDisk, type Inspected, inspectDisk, keepDisk, type MakeOptions, mak
 import {choosePlan, type Facts, roadKey, whyNever} from './plan.ts';
 import type {SnapshotSpec} from './ports.ts';
 import type {DiskRequest, DiskResult, Outcome, Road, RunOptions, Timings} from './request.ts';
+import {retire} from './retire.ts';
 import type {World} from './world.ts';
 
 /**
@@ -72,6 +73,7 @@ async function walk(
       continue;
     }
     const {size, parent} = made;
+    if (plan.kind === 'clone-cached') world.usage.touch(image.id);
     if (made.outcome === 'exists') return {outcome: 'exists', size, parent, glanceBytes, roads: [standingRoad(parent)]};
     return {outcome: plan.kind === 'clone' ? 'cloned' : outcome, size, parent, glanceBytes, roads};
   }
@@ -126,11 +128,9 @@ function parentsOf(image: ImageRecord, {locations, fsid, cachePool}: Facts): (pa
     own.some(location => sameSnapshot(location, parent));
 }
 
-/** The index names a copy that is gone (an operator removed it by hand): the entry goes too, so that a fill can follow. */
-async function dropEntry(facts: Facts, why: string, {cell, emit}: World, signal: AbortSignal): Promise<void> {
-  if (facts.cached === undefined) return;
-  await cell.index.remove(facts.cached, signal);
-  emit({type: 'entry-dropped', image: facts.cached.image, why});
+/** The index names a copy that cannot be cloned (an operator removed it by hand): the entry goes too, so that a fill can follow. Or it was evicted meanwhile. */
+async function dropEntry(facts: Facts, why: string, world: World, signal: AbortSignal): Promise<void> {
+  if (facts.cached !== undefined) await retire(facts.cached, why, world, signal);
   facts.cached = undefined;
 }
 

@@ -1,7 +1,9 @@
 import type {Emit} from './events.ts';
+import type {CacheLimits} from './evict.ts';
 import type {FillFlights} from './fill.ts';
 import type {Cell, Converter, Images} from './ports.ts';
 import type {Turns} from './single-flight.ts';
+import type {UsageLog} from './usage.ts';
 
 /** Bounds of the core's own making; every cluster and HTTP call has its own deadline besides. Milliseconds, unless said. */
 export type Limits = {
@@ -20,6 +22,12 @@ export type Limits = {
   tornSettle: number;
   /** Bytes of the largest disk that an image may have. */
   maxDisk: number;
+  /** Bounds on the cell's cache. */
+  cache: CacheLimits;
+  /** How long a retired copy stays at least: a clone that was planned before may still be under way. */
+  evictGrace: number;
+  /** Between two rounds of the janitor. */
+  janitorInterval: number;
 };
 
 /** Which agent this is: `run` is new at every start. */
@@ -37,4 +45,6 @@ export type World = {
   turns: Turns;
   /** Fills running in this process, by image. */
   fills: FillFlights;
+  /** Last uses that are not written down yet. */
+  usage: UsageLog;
 };

@@ -1,6 +1,7 @@
 import type {Agent, Deletion, DiskView, Status} from '../api/agent.ts';
-import type {Entry} from '../core/entry.ts';
+import * as cache from '../core/cache.ts';
 import {CellarError} from '../core/errors.ts';
+import type {Requester} from '../core/image.ts';
 import {formatDisk} from '../core/make.ts';
 import type {DiskSpec, DiskState, Intent} from '../core/ports.ts';
 import type {DiskRequest, DiskResult, RunOptions} from '../core/request.ts';
@@ -76,18 +77,20 @@ export class CellarAgent implements Agent {
     });
   }
 
-  async listImages(signal: AbortSignal): Promise<Entry[]> {
-    return this.#options.world.cell.index.list(signal);
-  }
+  listImages = (signal: AbortSignal) => cache.listCopies(this.#options.world, signal);
 
-  async showImage(id: string, signal: AbortSignal): Promise<Entry> {
-    const entry = await this.#options.world.cell.index.get(id, signal);
-    if (entry !== undefined) return entry;
-    throw new CellarError('not-found', `the cell has no copy of image ${id}`, {
-      hint: '`cellar image list` shows what it has; the first disk of an image makes the copy',
-      object: id,
-    });
-  }
+  showImage = (id: string, signal: AbortSignal) => cache.showCopy(id, this.#options.world, signal);
+
+  prefetchImage = (id: string, requester: Requester, options: RunOptions) =>
+    cache.prefetch(id, requester, this.#options.world, options);
+
+  verifyImage = (id: string, options: RunOptions) => cache.verify(id, this.#options.world, options);
+
+  pinImage = (id: string, signal: AbortSignal) => cache.setPin(id, true, this.#options.world, signal);
+
+  unpinImage = (id: string, signal: AbortSignal) => cache.setPin(id, false, this.#options.world, signal);
+
+  evictImage = (id: string, signal: AbortSignal) => cache.evict(id, this.#options.world, signal);
 
   async status(signal: AbortSignal): Promise<Status> {
     const {world, health, version, cell, cephUser, glanceUrl, keystoneUrl} = this.#options;

@@ -3,9 +3,11 @@ import type {Logger} from 'pino';
 import {type ApiServer, createApi} from '../api/server.ts';
 import {qemuConverter} from '../convert/converter.ts';
 import type {Filled} from '../core/fill.ts';
+import {keepSweeping} from '../core/janitor.ts';
 import {recover} from '../core/recover.ts';
 import type {Progress} from '../core/request.ts';
 import {SingleFlight, Turns} from '../core/single-flight.ts';
+import {UsageLog} from '../core/usage.ts';
 import type {World} from '../core/world.ts';
 import {GlanceClient} from '../glance/client.ts';
 import {Session} from '../keystone/session.ts';
@@ -23,7 +25,9 @@ export type Composed = {
   world: World;
   /** Connects and takes away what an earlier run left. Never fails: the agent serves, and says what is wrong, while Ceph is down. */
   recover(signal: AbortSignal): Promise<void>;
-  /** Ends all connections; after the API was drained. */
+  /** The janitor's rounds, until the signal aborts. */
+  keepSweeping(signal: AbortSignal): Promise<void>;
+  /** Writes down what is only in memory and ends all connections; after the API was drained. */
   close(): Promise<void>;
 };
 
@@ -56,6 +60,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     emit,
     turns: new Turns(),
     fills: new SingleFlight<Filled, Progress>(),
+    usage: new UsageLog(),
   };
   const agent = new CellarAgent({
     world,
@@ -80,7 +85,9 @@ export function compose(settings: Settings, log: Logger): Composed {
       const {copies, disks} = await recover(world, signal);
       log.info({copies, disks}, 'recovery is done');
     },
+    keepSweeping: signal => keepSweeping(world, signal),
     close: async () => {
+      await world.usage.flush(cell.usage, AbortSignal.timeout(5000)).catch(() => {});
       session?.close();
       glance.close();
       await cell.close();

@@ -60,9 +60,10 @@ async function run(sources: Sources): Promise<void> {
   );
   process.on('SIGHUP', () => reload(sources, composed, log));
   const recovered = composed.recover(stopping.signal);
+  const swept = recovered.then(() => composed.keepSweeping(stopping.signal));
   await stopSignal(log);
   stopping.abort(new CellarError('cancelled', 'the agent is stopping'));
-  await stop(composed, settings, recovered);
+  await stop(composed, settings, swept);
   log.info('cellar-agent has stopped');
 }
 
@@ -85,12 +86,14 @@ function stopSignal(log: pino.Logger): Promise<void> {
 async function stop(
   {api, world, close}: Composed,
   {shutdownTimeout}: Settings,
-  recovered: Promise<void>,
+  background: Promise<void>,
 ): Promise<void> {
-  world.fills.abandon(new CellarError('cancelled', 'the agent is stopping', {hint: 'try again when it is back'}));
+  const stopping = new CellarError('cancelled', 'the agent is stopping', {hint: 'try again when it is back'});
+  world.fills.abandon(stopping);
   await api.drain(AbortSignal.timeout(shutdownTimeout));
+  world.fills.abandon(stopping); // a prefetch may have begun one since, and ends with nobody's leaving
   await world.fills.idle();
-  await recovered;
+  await background;
   await close();
 }
 

@@ -30,8 +30,6 @@ function describe(event: Event): {level: Level | undefined; text: string} {
       return {level: 'info', text: `the copy ${event.name} was removed: ${event.why}`};
     case 'copy-kept':
       return {level: 'warn', text: `the copy ${event.name} could not be removed: ${event.error.message}`};
-    case 'entry-dropped':
-      return {level: 'warn', text: `image ${event.image} was taken out of the index: ${event.why}`};
     case 'disk-kept':
       return {
         level: 'warn',
@@ -39,6 +37,13 @@ function describe(event: Event): {level: Level | undefined; text: string} {
       };
     case 'disk-repaired':
       return {level: 'warn', text: `the unfinished disk ${event.pool}/${event.name} was removed: ${event.why}`};
+    case 'copy-retired':
+      return {
+        level: event.quarantined ? 'error' : 'info',
+        text: `the copy ${event.name} is not cloned any more: ${event.why}`,
+      };
+    case 'janitor-failed':
+      return {level: 'warn', text: `the janitor could not finish ${event.step}: ${event.error.message}`};
     case 'lease-lost':
       return {level: 'warn', text: `the lease ${event.name} was lost`};
   }

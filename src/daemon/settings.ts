@@ -82,6 +82,13 @@ export function limitsOf({get}: CellarConfig): Limits {
     intentStale: 600 * second,
     tornSettle: second,
     maxDisk: get('image_store', 'max_disk_size') * GiB,
+    cache: {
+      maxBytes: get('image_store', 'max_size') * GiB,
+      maxFill: get('image_store', 'max_fill') / 100,
+      maxIdle: get('image_store', 'max_idle') * second,
+    },
+    evictGrace: get('image_store', 'evict_grace') * second,
+    janitorInterval: get('image_store', 'janitor_interval') * second,
   };
 }
 

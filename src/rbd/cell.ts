@@ -7,6 +7,7 @@ import {RbdIndex} from './index.ts';
 import {RbdIntents} from './intents.ts';
 import {RbdLeases} from './leases.ts';
 import type {ConnectOptions, NativeBinding} from './native.ts';
+import {RbdUsage} from './usage.ts';
 
 export type RbdCellOptions = {
   binding: NativeBinding;
@@ -44,6 +45,7 @@ export function rbdCell(options: RbdCellOptions): RbdCell {
     disks,
     copies: new RbdCopies({connection: fills, pool, busyTimeout}),
     index: new RbdIndex(clones, pool),
+    usage: new RbdUsage(clones, pool),
     intents: new RbdIntents(clones, pool),
     leases: new RbdLeases({
       connection: fills,

@@ -7,6 +7,7 @@ import {causeOf, fromRbd, isRbdError} from './errors.ts';
 import {hasAttachedChildren} from './lineage.ts';
 import type {NativeCluster, NativeImage, NativePool, NativeWriter} from './native.ts';
 import {readAhead} from './read-ahead.ts';
+import {type Room, roomOf} from './room.ts';
 
 /** The snapshot every copy has: Glance's, Nova's and Cinder's own name for it, so that a copy can be a Glance location. */
 export const copySnapshot = 'snap';
@@ -51,6 +52,21 @@ export class RbdCopies implements Copies {
     return images.map(({name}) => name);
   }
 
+  async hasClones(name: string, signal: AbortSignal): Promise<boolean> {
+    return this.#connection.use(this.pool, signal, async pool => {
+      try {
+        return await withImage(pool, name, {readOnly: true}, async image => {
+          for (const {id} of await image.listSnapshots()) if (await hasAttachedChildren(pool, image, id)) return true;
+          return (await image.children()).length > 0;
+        });
+      } catch (error) {
+        if (isRbdError(error, 'ENOENT')) return false;
+        if (isRbdError(error, 'EPERM', 'EACCES')) return true; // listed in a pool that we may not look into
+        throw error;
+      }
+    });
+  }
+
   async *read(name: string, snapshot: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const image = await this.#connection.use(this.pool, signal, pool => pool.openImage(name, {snapshot}));
     try {
@@ -59,6 +75,16 @@ export class RbdCopies implements Copies {
       throw fromRbd(error, {object: `${this.pool}/${name}`});
     } finally {
       await image.close();
+    }
+  }
+
+  async room(signal: AbortSignal): Promise<Room | undefined> {
+    const cluster = await this.#connection.cluster(signal);
+    try {
+      const {output} = await cluster.monCommand(JSON.stringify({prefix: 'df', format: 'json'}));
+      return roomOf(output.toString(), this.pool);
+    } catch (error) {
+      throw fromRbd(error);
     }
   }
 

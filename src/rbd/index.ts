@@ -1,4 +1,5 @@
 import {type Entry, formatEntry, parseEntry} from '../core/entry.ts';
+import {parseRetired, type Retired, replaced} from '../core/evict.ts';
 import type {Index} from '../core/ports.ts';
 import type {Connection} from './connection.ts';
 import {listOmap} from './omap.ts';
@@ -6,16 +7,22 @@ import {listOmap} from './omap.ts';
 const object = 'cellar.index';
 
 const claimSuffix = '.claim';
+const pinSuffix = '.pin';
+const retiredSuffix = '.retired';
 
 /** `<image id>.claim`: the generation that may be published. In the same object as the entries, so that one op guards and commits. */
 const claimOf = (imageId: string): string => `${imageId}${claimSuffix}`;
 
-/** `Index` on one omap object of the cache pool. */
+const pinOf = (imageId: string): string => `${imageId}${pinSuffix}`;
+
+const retiredOf = ({rbdImage}: {rbdImage: string}): string => `${rbdImage}${retiredSuffix}`;
+
+/** `Index` on one omap object of the cache pool. Keys with a dot in them are no entries: `.claim`, `.pin`, `.retired`. */
 export class RbdIndex implements Index {
   readonly #connection: Connection;
   readonly #pool: string;
-  /** The bytes each entry was read from: what a compare-and-set must find, whatever wrote them. */
-  readonly #stored = new WeakMap<Entry, Buffer>();
+  /** The bytes each record was read from: what a compare-and-set must find, whatever wrote them. */
+  readonly #stored = new WeakMap<Entry | Retired, Buffer>();
 
   constructor(connection: Connection, pool: string) {
     this.#connection = connection;
@@ -29,8 +36,8 @@ export class RbdIndex implements Index {
   }
 
   async list(signal: AbortSignal): Promise<Entry[]> {
-    const all = await this.#connection.use(this.#pool, signal, pool => listOmap(pool, object));
-    return [...all].filter(([key]) => !key.endsWith(claimSuffix)).map(([, value]) => this.#read(value));
+    const all = await this.#all(signal);
+    return [...all].filter(([key]) => !key.includes('.')).flatMap(([, value]) => this.#tryRead(value));
   }
 
   async claim(imageId: string, generation: string, signal: AbortSignal): Promise<void> {
@@ -45,7 +52,7 @@ export class RbdIndex implements Index {
     const published = await this.#connection.use(this.#pool, signal, pool =>
       pool.omapCompareAndSet(object, {
         expect: {[claim]: Buffer.from(entry.generation), [entry.image]: replaces && this.#bytes(replaces)},
-        set: {[entry.image]: value},
+        set: {[entry.image]: value, ...(replaces && {[retiredOf(replaces)]: this.#bytes(replaced(replaces))})},
         remove: [claim],
       }),
     );
@@ -61,25 +68,78 @@ export class RbdIndex implements Index {
   }
 
   async claims(signal: AbortSignal): Promise<{image: string; generation: string}[]> {
-    const all = await this.#connection.use(this.#pool, signal, pool => listOmap(pool, object));
+    const all = await this.#all(signal);
     return [...all]
       .filter(([key]) => key.endsWith(claimSuffix))
       .map(([key, value]) => ({image: key.slice(0, -claimSuffix.length), generation: value.toString()}));
   }
 
-  async remove(entry: Entry, signal: AbortSignal): Promise<boolean> {
+  async retire(
+    entry: Entry,
+    retired: Retired,
+    signal: AbortSignal,
+    {sparePinned = false}: {sparePinned?: boolean} = {},
+  ): Promise<boolean> {
+    const change = {
+      expect: {[entry.image]: this.#bytes(entry), ...(sparePinned && {[pinOf(entry.image)]: undefined})},
+      set: {[retiredOf(entry)]: this.#bytes(retired)},
+      remove: [entry.image],
+    };
+    return this.#connection.use(this.#pool, signal, pool => pool.omapCompareAndSet(object, change));
+  }
+
+  async retired(signal: AbortSignal): Promise<Retired[]> {
+    const all = await this.#all(signal);
+    return [...all]
+      .filter(([key]) => key.endsWith(retiredSuffix))
+      .map(([key, value]) => this.#keep(parseRetired(key.slice(0, -retiredSuffix.length), value.toString()), value));
+  }
+
+  async forget(retired: Retired, signal: AbortSignal, instead?: Retired): Promise<boolean> {
+    const key = retiredOf(retired);
+    const change = instead === undefined ? {remove: [key]} : {set: {[key]: this.#bytes(instead)}};
     return this.#connection.use(this.#pool, signal, pool =>
-      pool.omapCompareAndSet(object, {expect: {[entry.image]: this.#bytes(entry)}, remove: [entry.image]}),
+      pool.omapCompareAndSet(object, {expect: {[key]: this.#bytes(retired)}, ...change}),
     );
   }
 
-  #read(value: Buffer): Entry {
-    const entry = parseEntry(value.toString());
-    this.#stored.set(entry, value);
-    return entry;
+  async pins(signal: AbortSignal): Promise<string[]> {
+    const all = await this.#all(signal);
+    return [...all.keys()].filter(key => key.endsWith(pinSuffix)).map(key => key.slice(0, -pinSuffix.length));
   }
 
-  #bytes(entry: Entry): Buffer {
-    return this.#stored.get(entry) ?? Buffer.from(formatEntry(entry));
+  async pin(imageId: string, signal: AbortSignal): Promise<void> {
+    const set = {[pinOf(imageId)]: Buffer.from(new Date().toISOString())}; // when: for whoever looks
+    await this.#connection.use(this.#pool, signal, pool => pool.omapCompareAndSet(object, {set}));
+  }
+
+  async unpin(imageId: string, signal: AbortSignal): Promise<void> {
+    const remove = [pinOf(imageId)];
+    await this.#connection.use(this.#pool, signal, pool => pool.omapCompareAndSet(object, {remove}));
+  }
+
+  #all(signal: AbortSignal): Promise<Map<string, Buffer>> {
+    return this.#connection.use(this.#pool, signal, pool => listOmap(pool, object));
+  }
+
+  #read(value: Buffer): Entry {
+    return this.#keep(parseEntry(value.toString()), value);
+  }
+
+  #tryRead(value: Buffer): Entry[] {
+    try {
+      return [this.#read(value)];
+    } catch {
+      return [];
+    }
+  }
+
+  #keep<Stored extends Entry | Retired>(record: Stored, value: Buffer): Stored {
+    this.#stored.set(record, value);
+    return record;
+  }
+
+  #bytes(record: Entry | Retired): Buffer {
+    return this.#stored.get(record) ?? Buffer.from(JSON.stringify(record));
   }
 }

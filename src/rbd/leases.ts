@@ -35,6 +35,11 @@ export class RbdLeases implements Leases {
     return first && `${first.client} at ${first.address}`;
   }
 
+  async list(prefix: string, signal: AbortSignal): Promise<string[]> {
+    const {connection, pool} = this.#options;
+    return connection.use(pool, signal, opened => opened.listObjects(prefix));
+  }
+
   async #lock(name: string, cookie: string, signal: AbortSignal, renew?: 'must'): Promise<boolean> {
     const {connection, pool, duration, holder} = this.#options;
     const lock = {name: lockName, cookie, description: holder, durationMs: duration, ...(renew && {renew})};

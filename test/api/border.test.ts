@@ -171,7 +171,9 @@ test('unknown paths are 404, wrong methods 405 with Allow', async t => {
       ['POST', '/v1/disks/vms/a', 'PUT, GET, DELETE'],
       ['PUT', '/v1/status', 'GET'],
       ['OPTIONS', '/v1/images', 'GET'],
-      ['DELETE', `/v1/images/${image}`, 'GET'],
+      ['PUT', `/v1/images/${image}`, 'GET, DELETE'],
+      ['GET', `/v1/images/${image}/pin`, 'PUT, DELETE'],
+      ['GET', `/v1/images/${image}/verify`, 'POST'],
     ] as const) {
       const {status, headers, json} = await ask(method, path);
       t.is(status, 405);
@@ -209,7 +211,7 @@ test('a body where none belongs is refused', async t => {
   await withServer({}, async ({ask, seen}) => {
     const {status, json} = await ask('DELETE', '/v1/disks/vms/a', {body: '{}'});
     t.is(status, 400);
-    t.is(error(json).message, 'DELETE takes no body');
+    t.is(error(json).message, 'this DELETE takes no body');
     t.deepEqual(seen, []);
   });
 });

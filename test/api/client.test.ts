@@ -9,7 +9,18 @@ import type {Agent} from '../../src/api/agent.ts';
 import {createClient} from '../../src/api/client.ts';
 import {createApi} from '../../src/api/server.ts';
 import {CellarError, type ErrorKind, errorKinds} from '../../src/core/errors.ts';
-import {diskResult, diskView, entry, fakeAgent, image, requestId, secret, status, untilAborted} from './fake-agent.ts';
+import {
+  diskResult,
+  diskView,
+  entry,
+  fakeAgent,
+  image,
+  requestId,
+  retired,
+  secret,
+  status,
+  untilAborted,
+} from './fake-agent.ts';
 import {temporaryFolder} from './temporary-folder.ts';
 import {eventually, type Fixture, withServer} from './with-server.ts';
 
@@ -37,7 +48,7 @@ test('each method asks what it says and answers what the agent said', async t =>
     });
     t.deepEqual(await client.showDisk(disk), {schema: 1, ...diskView, ...disk});
     t.deepEqual(await client.deleteDisk(disk), {schema: 1, ...disk, deleted: true});
-    t.deepEqual(await client.listImages(), {schema: 1, images: [entry]});
+    t.deepEqual(await client.listImages(), {schema: 1, images: [entry], retired: [retired], pins: [image]});
     t.deepEqual(await client.showImage(image.toUpperCase()), entry);
     t.deepEqual(await client.status(), {schema: 1, ...status, requests: 0});
     t.deepEqual(await client.health(), {schema: 1, state: 'ok'});

@@ -1,7 +1,8 @@
 /** An agent that answers from a script and remembers what it was asked. */
 import type {Agent, DiskView, Status} from '../../src/api/agent.ts';
-import type {Entry} from '../../src/core/entry.ts';
+import type {Copies, Copy} from '../../src/core/cache.ts';
 import {CellarError} from '../../src/core/errors.ts';
+import type {Retired} from '../../src/core/evict.ts';
 import type {DiskRequest, DiskResult} from '../../src/core/request.ts';
 
 export const image = '5b9a1f0e-0c1d-4a6e-9a58-0a4c7d2f6a01';
@@ -9,18 +10,35 @@ export const image = '5b9a1f0e-0c1d-4a6e-9a58-0a4c7d2f6a01';
 export const secret = 'gAAAAABtoken-that-must-never-be-seen-0123456789';
 export const requestId = 'req-0f0e0d0c-0b0a-4908-8706-050403020100';
 
-export const entry: Entry = {
+export const entry: Copy = {
   schema: 1,
   image,
   generation: '01JD',
   rbdImage: `${image}.01JD`,
   snapshot: 'snap',
   size: 21_474_836_480,
+  stored: 1_288_490_189,
+  ownReadable: true,
   source: {diskFormat: 'qcow2', size: 612_368_384, digests: {sha512: 'ab'.repeat(64)}, verified: true},
   rawDigest: 'cd'.repeat(64),
   created: '2026-11-22T07:00:00.000Z',
   host: 'compute-1',
+  pinned: true,
+  lastUse: '2026-11-22T08:00:00.000Z',
 };
+
+export const retired: Retired = {
+  schema: 1,
+  image,
+  rbdImage: `${image}.00OLD`,
+  stored: 1_073_741_824,
+  since: '2026-11-22T07:00:00.000Z',
+  why: 'a newer copy was published',
+  quarantined: false,
+};
+
+/** What `listImages` answers. */
+export const kept: Copies = {copies: [entry], retired: [retired], pins: [image]};
 
 export const diskResult = ({pool, name, size}: DiskRequest): DiskResult => ({
   outcome: 'cloned-from-cache',
@@ -67,11 +85,16 @@ export function fakeAgent(script: Partial<Agent> = {}): Agent & {seen: Seen[]} {
     createDisk: async request => diskResult(request),
     showDisk: async disk => ({...diskView, ...disk}),
     deleteDisk: async () => ({deleted: true}),
-    listImages: async () => [entry],
+    listImages: async () => kept,
     showImage: async id => {
       if (id === entry.image) return entry;
       throw new CellarError('not-found', `the cell has no copy of ${id}`, {object: id});
     },
+    prefetchImage: async id => ({image: id, outcome: 'filled', size: entry.size, glanceBytes: entry.source.size}),
+    verifyImage: async id => ({image: id, rbdImage: entry.rbdImage, size: entry.size, intact: true}),
+    pinImage: async id => ({image: id, pinned: true, cached: id === image}),
+    unpinImage: async id => ({image: id, pinned: false, cached: id === image}),
+    evictImage: async id => ({image: id, evicted: id === image}),
     status: async () => status,
   };
   const agent = {...plain, ...script};
@@ -88,6 +111,11 @@ export function fakeAgent(script: Partial<Agent> = {}): Agent & {seen: Seen[]} {
     deleteDisk: watch('deleteDisk'),
     listImages: watch('listImages'),
     showImage: watch('showImage'),
+    prefetchImage: watch('prefetchImage'),
+    verifyImage: watch('verifyImage'),
+    pinImage: watch('pinImage'),
+    unpinImage: watch('unpinImage'),
+    evictImage: watch('evictImage'),
     status: watch('status'),
   };
 }

@@ -1,7 +1,7 @@
 /** Slow, large and broken requests: each gets an answer in our form, and costs nobody else anything. */
 import {connect} from 'node:net';
 import test from 'ava';
-import {diskResult, image, untilAborted} from './fake-agent.ts';
+import {diskResult, entry, image, kept, retired, untilAborted} from './fake-agent.ts';
 import {eventually, withServer} from './with-server.ts';
 
 const head = 'PUT /v1/disks/vms/a HTTP/1.1\r\nContent-Type: application/json\r\n';
@@ -149,11 +149,16 @@ test('an agent that ignores its signal is waited for no longer than the grace', 
 });
 
 test('an agent that finishes within the grace is heard', async t => {
-  const listImages = () => new Promise<[]>(resolve => setTimeout(resolve, 150, []));
+  const listImages = () => new Promise<typeof kept>(resolve => setTimeout(resolve, 150, kept));
   await withServer(
     {listImages},
     async ({ask}) => {
-      t.deepEqual((await ask('GET', '/v1/images')).json, {schema: 1, images: []});
+      t.deepEqual((await ask('GET', '/v1/images')).json, {
+        schema: 1,
+        images: [entry],
+        retired: [retired],
+        pins: [image],
+      });
     },
     {timeouts: {request: 50, grace: 2000}},
   );

@@ -85,6 +85,25 @@ test('real answers are valid by the published schemas, without a field that is n
     t.is(valid('Deletion', (await ask('DELETE', '/v1/disks/vms/a')).json), 'valid');
     t.is(valid('Images', (await ask('GET', '/v1/images')).json), 'valid');
     t.is(valid('Image', (await ask('GET', `/v1/images/${image}`)).json), 'valid');
+    const headers = {Accept: 'application/x-ndjson'};
+    for (const [schema, method, path, body] of [
+      ['Prefetch', 'POST', 'prefetch', '{}'],
+      ['Verification', 'POST', 'verify'],
+      ['Pin', 'PUT', 'pin'],
+      ['Pin', 'DELETE', 'pin'],
+    ] as const) {
+      t.is(
+        valid(schema, (await ask(method, `/v1/images/${image}/${path}`, {...(body && {body})})).json),
+        'valid',
+        path,
+      );
+      if (method !== 'POST') continue;
+      const lines = (await ask(method, `/v1/images/${image}/${path}`, {...(body && {body}), headers})).text;
+      t.is(valid('StreamLine', JSON.parse(lines)), 'valid', path);
+    }
+    t.is(valid('Eviction', (await ask('DELETE', `/v1/images/${image}`)).json), 'valid');
+    t.is(valid('PrefetchRequest', {token: 'a-token-of-keystone'}), 'valid');
+    t.not(valid('PrefetchRequest', {pin: true}), 'valid');
     t.is(valid('Health', (await ask('GET', '/healthz')).json), 'valid');
     t.is(valid('Error', (await ask('GET', '/v1/nothing')).json), 'valid');
   });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import {CellarError, type ErrorKind, errorKinds} from '../../src/core/errors.ts';
-import {diskResult, diskView, entry, image, requestId, secret, status} from './fake-agent.ts';
+import {diskResult, diskView, entry, image, requestId, retired, secret, status} from './fake-agent.ts';
 import {withServer} from './with-server.ts';
 
 const put = (more: object = {}) => ({body: JSON.stringify({image, ...more})});
@@ -61,7 +61,7 @@ test('GET, DELETE, images, status and healthz answer what the agent says', async
       name: 'gone',
       deleted: true,
     });
-    t.deepEqual(await get('/v1/images'), {schema: 1, images: [entry]});
+    t.deepEqual(await get('/v1/images'), {schema: 1, images: [entry], retired: [retired], pins: [image]});
     t.deepEqual(await get(`/v1/images/${image.toUpperCase()}`), entry);
     t.deepEqual(await get('/v1/status'), {schema: 1, ...status, requests: 0});
     t.deepEqual(await get('/healthz'), {schema: 1, state: 'ok'});

@@ -53,7 +53,7 @@ test('more than all, and all of nothing, is 100%', t => {
 test('the rate is that of the last ten seconds', t => {
   let now = 0;
   const screen = terminal(true);
-  const bar = progressBar(screen, () => now);
+  const bar = progressBar(screen, 'filling', () => now);
   for (; now <= 60_000; now += 1000) bar?.update({image, received: Math.min(now, 30_000) * 1000, size: 10 ** 9});
   const rates = screen
     .written()
@@ -67,7 +67,7 @@ test('the rate is that of the last ten seconds', t => {
 test('a fill that begins anew is measured anew', t => {
   let now = 0;
   const screen = terminal(true);
-  const bar = progressBar(screen, () => now);
+  const bar = progressBar(screen, 'filling', () => now);
   bar?.update({image, received: 5 * mib, size: 10 * mib});
   now = 1000;
   bar?.update({image, received: mib, size: 10 * mib});
@@ -79,7 +79,7 @@ test('a fill that begins anew is measured anew', t => {
 
 test('the line is cleared once, and only when there was one', t => {
   const screen = terminal(true);
-  const bar = progressBar(screen, () => 0);
+  const bar = progressBar(screen, 'filling', () => 0);
   bar?.clear();
   t.is(screen.written(), '');
   bar?.update({image, received: 0, size: 1});

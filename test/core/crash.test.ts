@@ -2,6 +2,7 @@
 import {randomBytes} from 'node:crypto';
 import test from 'ava';
 import {recover} from '../../src/core/recover.ts';
+import {removeRetired} from '../../src/core/retire.ts';
 import {FakeCell} from '../fakes/cell.ts';
 import {FakeImages} from '../fakes/images.ts';
 import {makeWorld, never, resolve} from './world.ts';
@@ -73,7 +74,9 @@ for (const scene of Object.keys(scenes) as (keyof typeof scenes)[]) {
           t.true(cell.read(disk).equals(expected), step);
         }
         await recover(world, never);
-        t.deepEqual([cell.journal.size, cell.claims.size, cell.held.size, cell.torn.size], [0, 0, 0, 0], step);
+        await removeRetired(world, never);
+        const left = [cell.journal, cell.claims, cell.held, cell.torn, cell.retiredCopies].map(({size}) => size);
+        t.deepEqual(left, [0, 0, 0, 0, 0], step);
         const copies = [...cell.images.keys()].filter(name => name.startsWith('cellar/'));
         const named = [...cell.entries.values()].map(text => `cellar/${JSON.parse(text).rbdImage}`);
         t.deepEqual(copies, named, step);

@@ -31,6 +31,8 @@ export const entry = (changes: Partial<Entry> = {}): Entry => ({
   rbdImage: `${imageId}.0123456789abcdef`,
   snapshot: 'snap',
   size: 8 * MiB,
+  stored: 8 * MiB,
+  ownReadable: true,
   source: {diskFormat: 'raw', size: 8 * MiB, digests: {sha512: 'h1'}, verified: true},
   rawDigest: 'h1',
   created: '2026-01-01T00:00:00.000Z',

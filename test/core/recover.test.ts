@@ -2,9 +2,10 @@ import test from 'ava';
 import {CellarError} from '../../src/core/errors.ts';
 import {copyName, fillLease} from '../../src/core/fill.ts';
 import {recover} from '../../src/core/recover.ts';
+import {retire} from '../../src/core/retire.ts';
 import {FakeCell} from '../fakes/cell.ts';
 import {FakeImages} from '../fakes/images.ts';
-import {intent, parent} from './facts.ts';
+import {entry, intent, parent} from './facts.ts';
 import {imageBytes, makeWorld, never, resolve, types} from './world.ts';
 
 const disk = {pool: 'vms', name: 'disk'};
@@ -44,6 +45,39 @@ test('a generation of an image that is being filled stays', async t => {
   await lease?.release();
   t.is((await recover(world, never)).copies, 1);
   t.is(cell.claims.size + cell.held.size, 0);
+});
+
+test('what is retired or quarantined is not for recovery to remove, nor what is retired while it looks', async t => {
+  const {cell, image, world} = await warm();
+  const quarantined = copyName('99999999-2222-3333-4444-555555555555', generation);
+  cell.put({pool: 'cellar', image: quarantined, snapshot: 'snap'}, Buffer.alloc(1));
+  const retired = {schema: 1, image: '', rbdImage: quarantined, stored: 1, since: '2026-01-01T00:00:00.000Z', why: ''};
+  cell.retiredCopies.set(quarantined, JSON.stringify({...retired, quarantined: true}));
+  const copy = await cell.index.get(image.id);
+  if (copy === undefined) return t.fail();
+  cell.before = async step => {
+    if (step !== 'retired') return;
+    cell.before = () => {};
+    t.true(await retire(copy, 'it was evicted meanwhile', world, never));
+  };
+  t.deepEqual(await recover(world, never), {copies: 0, disks: 0});
+  t.deepEqual(await recover(world, never), {copies: 0, disks: 0});
+  t.true(cell.images.has(`cellar/${copy.rbdImage}`) && cell.images.has(`cellar/${quarantined}`));
+});
+
+test('a filler that publishes while its copy is looked at keeps it, or does not publish', async t => {
+  const {cell, world} = await warm();
+  const id = '99999999-2222-3333-4444-555555555555';
+  const late = entry({image: id, generation, rbdImage: copyName(id, generation)});
+  cell.before = step => {
+    if (step !== 'list-copies') return;
+    cell.put({pool: 'cellar', image: late.rbdImage, snapshot: 'snap'}, Buffer.alloc(1));
+    cell.claims.set(id, generation); // made and claimed after the claims were listed; its lease was lost since
+  };
+  await recover(world, never);
+  const published = await cell.index.publish(late, undefined);
+  t.is(cell.images.has(`cellar/${late.rbdImage}`), published);
+  t.false(published);
 });
 
 test("images of others in the cache pool are none of cellar's business", async t => {
@@ -102,15 +136,49 @@ for (const [what, make, stays, intentStays] of states) {
   });
 }
 
-for (const theirs of [intent({host: 'node2'}), intent({host: 'node2', since: new Date().toISOString()})]) {
-  test(`what another host is making since ${theirs.since} is left to it`, async t => {
-    const {cell, world} = await warm();
-    cell.torn.add('vms/disk');
-    await cell.intents.put(disk, theirs, undefined);
-    t.is((await recover(world, never)).disks, 0);
-    t.true(cell.torn.has('vms/disk'));
-  });
-}
+test('what another host is making is left to it, until it is taken for dead', async t => {
+  const {cell, world} = await warm();
+  cell.torn.add('vms/disk');
+  const since = (age: number) => new Date(Date.now() - age).toISOString();
+  const theirs = intent({host: 'node2', since: since(world.limits.intentStale - 5000)});
+  await cell.intents.put(disk, theirs, undefined);
+  t.is((await recover(world, never)).disks, 0);
+  t.true(cell.torn.has('vms/disk'));
+  await cell.intents.put(disk, {...theirs, since: since(world.limits.intentStale + 1)}, theirs);
+  t.is((await recover(world, never)).disks, 1);
+  t.is(cell.torn.size + cell.journal.size, 0);
+});
+
+test('a dead host left a disk that holds data of its own: it stays, and so does its intent', async t => {
+  const {cell, world} = await warm();
+  stand(cell, {own: true});
+  await cell.intents.put(disk, intent({host: 'node2'}), undefined);
+  t.is((await recover(world, never)).disks, 0);
+  t.true(cell.images.has('vms/disk'));
+  t.is(cell.journal.size, 1);
+});
+
+test('a maker that was slow and not dead finishes while its disk is judged: the disk stays, and it is not told to be ready', async t => {
+  const {cell, images, image} = await warm();
+  const slow = makeWorld(cell, images, {host: 'node2'});
+  const swept = makeWorld(cell, images, {intentStale: 0});
+  let recovered: Promise<unknown> | undefined;
+  cell.before = async (step, name) => {
+    if (step !== 'grow' || name !== 'disk') return;
+    stand(cell, {}); // as one sees it between two steps of a clone
+    const whole = cell.images.get('vms/warm');
+    cell.before = at => {
+      if (at === 'intent' && whole !== undefined) queueMicrotask(() => cell.images.set('vms/disk', {...whole}));
+    };
+    recovered = recover(swept, never);
+    await recovered;
+  };
+  const made = resolve(slow, {image: image.id, size: 64 * 1024 * 1024});
+  t.is((await t.throwsAsync(made, {instanceOf: CellarError}))?.kind, 'unavailable');
+  t.deepEqual(await recovered, {copies: 0, disks: 1});
+  t.true(cell.images.has('vms/disk'));
+  t.is(cell.journal.size, 0);
+});
 
 test('what this run is making is left to it', async t => {
   const {cell, world} = await warm();

@@ -134,7 +134,7 @@ test('when every location goes away while it is cloned, the image is filled', as
   t.true(cell.read(disk).equals(data));
 });
 
-test('an entry whose copy is gone is dropped, and the image filled again', async t => {
+test('an entry whose copy is gone is taken out, and the image filled again', async t => {
   const {cell, images, data, image, world} = setUp();
   const {parent} = await resolve(world, {image: image.id});
   cell.images.delete(`cellar/${parent.image}`);
@@ -142,11 +142,12 @@ test('an entry whose copy is gone is dropped, and the image filled again', async
   t.is(again.outcome, 'filled');
   t.not(again.parent.image, parent.image);
   t.is(images.downloads.length, 2);
-  t.true(types(world).includes('entry-dropped'));
+  t.true(types(world).includes('copy-retired'));
+  t.deepEqual([...cell.retiredCopies.keys()], [parent.image]);
   t.true(cell.read({pool: 'vms', name: 'other'}).equals(data));
 });
 
-test('a copy of another file of this image is replaced', async t => {
+test('a copy of another file of this image is replaced, and stays for clones that were begun', async t => {
   const {cell, images, image, world} = setUp();
   await resolve(world, {image: image.id});
   cell.images.delete('vms/disk');
@@ -156,7 +157,11 @@ test('a copy of another file of this image is replaced', async t => {
   images.add(data, {id: image.id});
   t.is((await resolve(world, {image: image.id})).outcome, 'filled');
   t.true(cell.read(disk).equals(data));
-  t.false(old.some(name => cell.images.has(name)));
+  t.deepEqual(
+    old,
+    [...cell.retiredCopies.keys()].map(name => `cellar/${name}`),
+  );
+  t.true(old.every(name => cell.images.has(name)));
 });
 
 test('a disk is as large as asked, and its end reads as zeros; asked again for more it grows, for less it stays', async t => {

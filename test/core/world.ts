@@ -6,6 +6,7 @@ import type {Cell, Converter, Images} from '../../src/core/ports.ts';
 import type {DiskRequest, Progress} from '../../src/core/request.ts';
 import {resolveDisk} from '../../src/core/resolve.ts';
 import {SingleFlight, Turns} from '../../src/core/single-flight.ts';
+import {UsageLog} from '../../src/core/usage.ts';
 import type {Limits, World} from '../../src/core/world.ts';
 
 export const limits: Limits = {
@@ -17,6 +18,9 @@ export const limits: Limits = {
   intentStale: 300_000,
   tornSettle: 20,
   maxDisk: 1024 ** 4,
+  cache: {maxBytes: 0, maxFill: 0, maxIdle: 0},
+  evictGrace: 0,
+  janitorInterval: 20,
 };
 
 /** For cells that store raw images only. */
@@ -39,10 +43,11 @@ export function makeWorld(
     cell,
     images,
     converter: unused,
-    limits: {...limits, ...changes},
+    limits: {...limits, cache: {...limits.cache}, ...changes},
     emit: event => events.push(event),
     turns: new Turns(),
     fills: new SingleFlight<Filled, Progress>(),
+    usage: new UsageLog(),
     events,
   };
 }

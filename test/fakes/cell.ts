@@ -1,6 +1,7 @@
 import {createHash, randomUUID} from 'node:crypto';
 import type {Entry} from '../../src/core/entry.ts';
 import {CellarError} from '../../src/core/errors.ts';
+import {type Retired, replaced} from '../../src/core/evict.ts';
 import {formatSnapshot, sameSnapshot} from '../../src/core/location.ts';
 import type {
   Cell,
@@ -24,6 +25,9 @@ type FakeImage = {
   snapshots: Map<string, {protected: boolean; data: Buffer}>;
 };
 
+/** Bytes of one chunk that a copy is read back in. */
+const readSize = 256 * 1024;
+
 /** A cell's cluster in memory, for tests of the core. It passes the suites that real Ceph passes. */
 export class FakeCell implements Cell {
   readonly id = randomUUID();
@@ -33,6 +37,12 @@ export class FakeCell implements Cell {
   readonly forbidden = new Set<string>();
   readonly entries = new Map<string, string>();
   readonly claims = new Map<string, string>();
+  readonly pinned = new Set<string>();
+  /** What is written down of retired copies, by the copy's name. */
+  readonly retiredCopies = new Map<string, string>();
+  readonly lastUse = new Map<string, number>();
+  /** What `copies.room` answers. */
+  room: {used: number; available: number} | undefined;
   readonly held = new Map<string, string>();
   readonly journal = new Map<string, string>();
   readonly cachePool: string;
@@ -129,14 +139,19 @@ export class FakeCell implements Cell {
       },
       remove: async (name: string) => {
         await this.before('remove-copy', name);
-        const children = [...this.images.values()].some(
-          ({parent}) => parent?.pool === this.cachePool && parent.image === name,
-        );
-        if (children) throw new CellarError('conflict', 'it has clones');
+        if (this.#hasClones(name)) throw new CellarError('conflict', 'it has clones');
         this.images.delete(`${this.cachePool}/${name}`);
         this.torn.delete(`${this.cachePool}/${name}`);
       },
+      hasClones: async (name: string) => {
+        await this.before('has-clones', name);
+        return this.#hasClones(name);
+      },
       read: (name: string, snapshot: string, signal: AbortSignal) => this.#readCopy(name, snapshot, signal),
+      room: async () => {
+        await this.before('room', this.cachePool);
+        return this.room;
+      },
     };
   }
 
@@ -145,7 +160,10 @@ export class FakeCell implements Cell {
       await this.before('index-get', imageId);
       return this.#entry(this.entries.get(imageId));
     },
-    list: async () => [...this.entries.values()].map(text => JSON.parse(text) as Entry),
+    list: async () => {
+      await this.before('index-list', this.cachePool);
+      return [...this.entries.values()].map(text => JSON.parse(text) as Entry);
+    },
     claim: async (imageId: string, generation: string) => {
       await this.before('claim', imageId);
       this.claims.set(imageId, generation);
@@ -155,6 +173,7 @@ export class FakeCell implements Cell {
       if (this.claims.get(entry.image) !== entry.generation) return false;
       if (this.entries.get(entry.image) !== (replaces && JSON.stringify(replaces))) return false;
       this.entries.set(entry.image, JSON.stringify(entry));
+      if (replaces !== undefined) this.retiredCopies.set(replaces.rbdImage, JSON.stringify(replaced(replaces)));
       this.claims.delete(entry.image);
       return true;
     },
@@ -163,9 +182,47 @@ export class FakeCell implements Cell {
       if (this.claims.get(imageId) === generation) this.claims.delete(imageId);
     },
     claims: async () => [...this.claims].map(([image, generation]) => ({image, generation})),
-    remove: async (entry: Entry) => {
-      await this.before('index-remove', entry.image);
-      return this.entries.get(entry.image) === JSON.stringify(entry) && this.entries.delete(entry.image);
+    retire: async (entry: Entry, retired: Retired, _: AbortSignal, {sparePinned = false} = {}) => {
+      await this.before('retire', entry.image);
+      if (sparePinned && this.pinned.has(entry.image)) return false;
+      if (this.entries.get(entry.image) !== JSON.stringify(entry)) return false;
+      this.retiredCopies.set(entry.rbdImage, JSON.stringify(retired));
+      return this.entries.delete(entry.image);
+    },
+    retired: async () => {
+      await this.before('retired', this.cachePool);
+      return [...this.retiredCopies.values()].map(text => JSON.parse(text) as Retired);
+    },
+    forget: async (retired: Retired, _: AbortSignal, instead?: Retired) => {
+      await this.before('forget', retired.rbdImage);
+      if (this.retiredCopies.get(retired.rbdImage) !== JSON.stringify(retired)) return false;
+      if (instead === undefined) return this.retiredCopies.delete(retired.rbdImage);
+      this.retiredCopies.set(retired.rbdImage, JSON.stringify(instead));
+      return true;
+    },
+    pins: async () => {
+      await this.before('pins', this.cachePool);
+      return [...this.pinned];
+    },
+    pin: async (imageId: string) => {
+      this.pinned.add(imageId);
+    },
+    unpin: async (imageId: string) => {
+      this.pinned.delete(imageId);
+    },
+  };
+
+  readonly usage = {
+    touch: async (lastUse: ReadonlyMap<string, number>) => {
+      await this.before('touch', this.cachePool);
+      for (const [image, at] of lastUse) this.lastUse.set(image, Math.max(at, this.lastUse.get(image) ?? 0));
+    },
+    forget: async (images: readonly string[]) => {
+      for (const image of images) this.lastUse.delete(image);
+    },
+    list: async () => {
+      await this.before('usage', this.cachePool);
+      return new Map(this.lastUse);
     },
   };
 
@@ -180,11 +237,16 @@ export class FakeCell implements Cell {
       const release = async () => {
         if (await fails(() => this.before('release', name))) return;
         if (this.held.get(name) === cookie) this.held.delete(name);
+        this.abandoned.delete(name);
       };
       return {lost: lost.signal, release};
     },
     holder: async (name: string) => this.held.get(name),
+    list: async (prefix: string) => [...this.held.keys(), ...this.abandoned].filter(name => name.startsWith(prefix)),
   };
+  /** Leases whose holder died: they can be taken, but their object is there. */
+  readonly abandoned = new Set<string>();
+
   /** Makes the last lease that was given lost. */
   lose = () => {};
 
@@ -268,13 +330,17 @@ export class FakeCell implements Cell {
     };
   }
 
+  #hasClones(name: string): boolean {
+    return [...this.images.values()].some(({parent}) => parent?.pool === this.cachePool && parent.image === name);
+  }
+
   async *#readCopy(name: string, snapshot: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const found = this.images.get(`${this.cachePool}/${name}`)?.snapshots.get(snapshot);
     if (found === undefined) throw new CellarError('not-found', `there is no ${name}@${snapshot}`);
-    for (let at = 0; at < found.data.length; at += 4194304) {
+    for (let at = 0; at < found.data.length; at += readSize) {
       await this.before('read', name);
       signal.throwIfAborted();
-      yield found.data.subarray(at, at + 4194304);
+      yield found.data.subarray(at, at + readSize);
     }
   }
 

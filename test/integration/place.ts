@@ -5,6 +5,7 @@ import {join} from 'node:path';
 import type {ExecutionContext} from 'ava';
 import {type AgentProcess, type CliResult, cellar, startAgent} from '../helpers/agent.ts';
 import type {Cluster} from '../lab/cluster.ts';
+import {run} from '../lab/run.ts';
 import {cellCluster, lab} from '../lab/shared.ts';
 
 export type Place = AsyncDisposable & {
@@ -18,8 +19,10 @@ export type Place = AsyncDisposable & {
   startAgent(env?: Record<string, string>): Promise<AgentProcess>;
   /** `cellar ARGS --json` against this place's agent. */
   cellar(...args: string[]): Promise<CliResult>;
-  /** Names of the images in the cache pool, and of its objects that are not an image's. */
+  /** Names of the images in the cache pool. */
   cacheImages(): Promise<string[]>;
+  /** All objects of the cache pool. */
+  objects(): Promise<string[]>;
   /** Keys of an omap object of the cache pool; none when it is not there. */
   omapKeys(object: string): Promise<string[]>;
 };
@@ -71,6 +74,7 @@ ${conf}
     startAgent: env => startAgent(files, env),
     cellar: (...args) => cellar([...args, '--json', '--socket', socket]),
     cacheImages: async () => JSON.parse(await cell.rbd('ls', cache, '--format=json')),
+    objects: async () => (await rados(cell, cache, 'ls')).split('\n'),
     omapKeys: object => omapKeys(cell, cache, object),
     async [Symbol.asyncDispose]() {
       await cell.removePool(vms);
@@ -80,12 +84,12 @@ ${conf}
   };
 }
 
+const rados = ({conf}: Cluster, pool: string, ...args: string[]) => run('rados', ['-c', conf, '-p', pool, ...args]);
+
 async function omapKeys(cell: Cluster, pool: string, object: string): Promise<string[]> {
-  const {run} = await import('../lab/run.ts');
-  const rados = (...args: string[]) => run('rados', ['-c', cell.conf, '-p', pool, ...args]);
-  const objects = (await rados('ls')).split('\n');
+  const objects = (await rados(cell, pool, 'ls')).split('\n');
   if (!objects.includes(object)) return [];
-  return (await rados('listomapkeys', object)).split('\n').filter(Boolean);
+  return (await rados(cell, pool, 'listomapkeys', object)).split('\n').filter(Boolean);
 }
 
 /** The JSON of a command that must have succeeded. */

@@ -76,3 +76,16 @@ export async function unregistered(cell: RealCell, parent: SnapshotSpec, disk: D
   await from.close();
   await to.close();
 }
+
+/** A removal that died: the image is in the trash as one that is being removed, and its name is given back. */
+export async function beingRemoved(cell: RealCell, {pool: poolName, name}: DiskSpec) {
+  const id = await idOf(cell, {pool: poolName, name});
+  const pool = await cell.admin(poolName);
+  const never = Buffer.alloc(8);
+  const spec = struct(2, Buffer.from([3]), text(name), never, never, Buffer.from([0]));
+  await pool.omapCompareAndSet('rbd_trash', {});
+  await pool.exec('rbd_trash', 'rbd', 'trash_add', Buffer.concat([text(id), spec]));
+  await pool.exec('rbd_directory', 'rbd', 'dir_remove_image', Buffer.concat([text(name), text(id)]));
+  await pool.close();
+  await cell.rados(poolName, 'rm', `rbd_id.${name}`);
+}

@@ -4,7 +4,7 @@ import test from 'ava';
 import {CellarError} from '../../src/core/errors.ts';
 import {makeWorld, resolve} from '../core/world.ts';
 import {FakeImages} from '../fakes/images.ts';
-import {freshName, never, someBytes, someEntry, someIntent} from '../suites/subject.ts';
+import {freshName, never, someBytes, someEntry, someIntent, someRetired} from '../suites/subject.ts';
 import {realCell} from './real-cell.ts';
 
 const subject = realCell(test);
@@ -57,7 +57,7 @@ test('an entry that another agent wrote with other spacing is replaced and remov
   const read = await cell.index.get(first.image, never);
   t.deepEqual(read, first);
   t.true(await cell.index.publish(second, read, never));
-  t.true(await cell.index.remove(second, never));
+  t.true(await cell.index.retire(second, someRetired(second), never));
 });
 
 test('more entries than one answer holds are all listed', async t => {

@@ -4,8 +4,9 @@ import {indexSuite} from './index.ts';
 import {intentsSuite} from './intents.ts';
 import {leasesSuite} from './leases.ts';
 import type {Suite} from './subject.ts';
+import {usageSuite} from './usage.ts';
 
 /** Everything that a cell promises. */
 export const cellSuites: Suite = (...on) => {
-  for (const suite of [disksSuite, copiesSuite, indexSuite, leasesSuite, intentsSuite]) suite(...on);
+  for (const suite of [disksSuite, copiesSuite, indexSuite, usageSuite, leasesSuite, intentsSuite]) suite(...on);
 };

@@ -140,4 +140,60 @@ export const copiesSuite: Suite = (test, name, makeSubject) => {
     await cell.copies.remove(name, never);
     t.false((await cell.copies.list(never)).includes(name));
   });
+
+  test(`${name}: a copy has clones from the first to the last; one that is not sealed or not there has none`, async t => {
+    const subject = await makeSubject();
+    const {cell, other, pools} = subject;
+    const {name, parent} = await sealedCopy(subject, someBytes());
+    t.false(await cell.copies.hasClones(name, never));
+    const disks = [freshName('disk'), freshName('disk')].map(name => ({pool: pools.disks, name}));
+    for (const disk of disks) {
+      await cell.disks.clone(parent, disk, never);
+      t.true(await other.copies.hasClones(name, never));
+    }
+    for (const disk of disks) {
+      t.true(await other.copies.hasClones(name, never));
+      await cell.disks.remove(disk, never);
+    }
+    t.false(await other.copies.hasClones(name, never));
+    const half = newName();
+    const writer = await cell.copies.create(half, 1000, never);
+    t.false(await cell.copies.hasClones(half, never));
+    await writer.abandon();
+    await cell.copies.remove(half, never);
+    t.false(await cell.copies.hasClones(half, never));
+  });
+
+  test(`${name}: a copy is read back in order and whole, holes as zeros`, async t => {
+    const subject = await makeSubject();
+    const data = someBytes();
+    const {name} = await sealedCopy(subject, data);
+    const chunks: Buffer[] = [];
+    for await (const chunk of subject.other.copies.read(name, 'snap', never)) chunks.push(Buffer.from(chunk));
+    t.true(chunks.length > 1);
+    t.true(Buffer.concat(chunks).equals(data));
+  });
+
+  test(`${name}: reading ends when it is left or aborted, and what is not there is not found`, async t => {
+    const subject = await makeSubject();
+    const {cell} = subject;
+    const {name} = await sealedCopy(subject, someBytes());
+    const first = async (signal: AbortSignal, image = name, snapshot = 'snap') => {
+      for await (const chunk of cell.copies.read(image, snapshot, signal)) return chunk.length;
+      return 0;
+    };
+    t.true((await first(never)) > 0);
+    await cell.copies.remove(name, never); // nobody holds it any more
+    for (const [image, snapshot] of [
+      [name, 'snap'],
+      [newName(), 'snap'],
+    ] as const)
+      t.is((await t.throwsAsync(first(never, image, snapshot), {instanceOf: CellarError}))?.kind, 'not-found');
+    const {name: another} = await sealedCopy(subject, someBytes());
+    const leaving = new AbortController();
+    const read = async () => {
+      for await (const _ of cell.copies.read(another, 'snap', leaving.signal)) leaving.abort(new Error('enough'));
+    };
+    await t.throwsAsync(read(), {message: 'enough'});
+  });
 };

@@ -1,5 +1,8 @@
 /** The contract of `Index` (src/core/ports.ts), for every implementation. */
-import {never, type Suite, someEntry} from './subject.ts';
+import {randomUUID} from 'node:crypto';
+import type {Entry} from '../../src/core/entry.ts';
+import type {Cell} from '../../src/core/ports.ts';
+import {never, type Subject, type Suite, someEntry, someRetired} from './subject.ts';
 
 export const indexSuite: Suite = (test, name, makeSubject) => {
   test(`${name}: what was claimed and published is read, by others too, and its claim is gone`, async t => {
@@ -68,15 +71,97 @@ export const indexSuite: Suite = (test, name, makeSubject) => {
     t.is((await cell.index.get(entry.image, never))?.host, `node${all.indexOf(true)}`);
   });
 
-  test(`${name}: an entry is taken out only as it is, and once`, async t => {
-    const {cell} = await makeSubject();
-    const entry = someEntry();
+  /** An entry that is published. */
+  const published = async ({cell}: Subject, changes: Partial<Entry> = {}) => {
+    const entry = someEntry(changes);
     await cell.index.claim(entry.image, entry.generation, never);
-    await cell.index.publish(entry, undefined, never);
-    t.false(await cell.index.remove({...entry, host: 'another'}, never));
+    await cell.index.publish(entry, await cell.index.get(entry.image, never), never);
+    return entry;
+  };
+  const retiredOf = async ({index}: Cell, image: string) =>
+    (await index.retired(never)).filter(one => one.image === image);
+
+  test(`${name}: an entry is retired only as it is, and once; its copy is written down in its stead`, async t => {
+    const subject = await makeSubject();
+    const {cell, other} = subject;
+    const entry = await published(subject);
+    const retired = someRetired(entry);
+    t.false(await cell.index.retire({...entry, host: 'another'}, retired, never));
     t.deepEqual(await cell.index.get(entry.image, never), entry);
-    t.true(await cell.index.remove(entry, never));
-    t.is(await cell.index.get(entry.image, never), undefined);
-    t.false(await cell.index.remove(entry, never));
+    t.deepEqual(await retiredOf(cell, entry.image), []);
+    t.true(await cell.index.retire(entry, retired, never));
+    t.is(await other.index.get(entry.image, never), undefined);
+    t.deepEqual(await retiredOf(other, entry.image), [retired]);
+    t.false((await other.index.list(never)).some(({image}) => image === entry.image));
+    t.false(await cell.index.retire(entry, {...retired, why: 'again'}, never));
+    t.deepEqual(await retiredOf(cell, entry.image), [retired]);
+  });
+
+  test(`${name}: of many that retire an entry at once exactly one does`, async t => {
+    const subject = await makeSubject();
+    const {cell, other} = subject;
+    const entry = await published(subject);
+    const all = await Promise.all(
+      [cell, other, cell, other].map(({index}, number) =>
+        index.retire(entry, someRetired(entry, {why: `of ${number}`}), never),
+      ),
+    );
+    t.is(all.filter(Boolean).length, 1);
+    t.like(await retiredOf(cell, entry.image), [{why: `of ${all.indexOf(true)}`}]);
+  });
+
+  test(`${name}: what is replaced is retired by the commit that replaces it`, async t => {
+    const subject = await makeSubject();
+    const first = await published(subject);
+    const second = await published(subject, {image: first.image});
+    t.deepEqual(await subject.cell.index.get(first.image, never), second);
+    const [left, ...more] = await retiredOf(subject.other, first.image);
+    t.deepEqual(more, []);
+    t.like(left, {schema: 1, rbdImage: first.rbdImage, stored: first.stored, quarantined: false});
+    t.true(Math.abs(Date.now() - Date.parse(left?.since ?? '')) < 60_000);
+  });
+
+  test(`${name}: a retired copy is struck off, or written down anew, only as it is`, async t => {
+    const subject = await makeSubject();
+    const {cell, other} = subject;
+    const entry = await published(subject);
+    const retired = someRetired(entry, {quarantined: true});
+    await cell.index.retire(entry, retired, never);
+    const released = {...retired, quarantined: false};
+    t.false(await cell.index.forget(released, never));
+    t.true(await other.index.forget(retired, never, released));
+    t.deepEqual(await retiredOf(cell, entry.image), [released]);
+    t.false(await cell.index.forget(retired, never));
+    const [read] = await retiredOf(other, entry.image);
+    t.true(read !== undefined && (await other.index.forget(read, never)));
+    t.deepEqual(await retiredOf(cell, entry.image), []);
+    t.false(await cell.index.forget(released, never));
+  });
+
+  test(`${name}: a pin needs no entry, outlives it, and is no entry itself; unpinning is idempotent`, async t => {
+    const subject = await makeSubject();
+    const {cell, other} = subject;
+    const image = randomUUID();
+    for (let count = 0; count < 2; count++) await cell.index.pin(image, never);
+    t.true((await other.index.pins(never)).includes(image));
+    t.is(await cell.index.get(image, never), undefined);
+    t.false((await cell.index.list(never)).some(entry => entry.image === image));
+    const first = await published(subject, {image});
+    t.true(await cell.index.retire(first, someRetired(first), never));
+    await published(subject, {image});
+    t.is((await other.index.pins(never)).filter(pin => pin === image).length, 1);
+    for (let count = 0; count < 2; count++) await other.index.unpin(image, never);
+    t.false((await cell.index.pins(never)).includes(image));
+  });
+
+  test(`${name}: a pinned entry is spared where that is asked for, in the same op`, async t => {
+    const subject = await makeSubject();
+    const {cell, other} = subject;
+    const entry = await published(subject);
+    await other.index.pin(entry.image, never);
+    t.false(await cell.index.retire(entry, someRetired(entry), never, {sparePinned: true}));
+    t.deepEqual(await cell.index.get(entry.image, never), entry);
+    await other.index.unpin(entry.image, never);
+    t.true(await cell.index.retire(entry, someRetired(entry), never, {sparePinned: true}));
   });
 };

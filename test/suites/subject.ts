@@ -2,6 +2,7 @@
 import {randomBytes, randomUUID} from 'node:crypto';
 import type {TestFn} from 'ava';
 import type {Entry} from '../../src/core/entry.ts';
+import type {Retired} from '../../src/core/evict.ts';
 import type {Cell, DiskSpec, Intent, SnapshotSpec} from '../../src/core/ports.ts';
 
 export type Subject = {
@@ -45,6 +46,8 @@ export const someEntry = (changes: Partial<Entry> = {}): Entry => {
     rbdImage: `${image}.${generation}`,
     snapshot: 'snap',
     size: 1,
+    stored: 1,
+    ownReadable: true,
     source: {diskFormat: 'raw', size: 1, digests: {sha512: 'ß'}, verified: true},
     rawDigest: 'x',
     created: new Date().toISOString(),
@@ -52,6 +55,17 @@ export const someEntry = (changes: Partial<Entry> = {}): Entry => {
     ...changes,
   };
 };
+
+export const someRetired = ({image, rbdImage, stored}: Entry, changes: Partial<Retired> = {}): Retired => ({
+  schema: 1,
+  image,
+  rbdImage,
+  stored,
+  since: new Date().toISOString(),
+  why: 'a test',
+  quarantined: false,
+  ...changes,
+});
 
 export const someIntent = (changes: Partial<Intent> = {}): Intent => ({
   schema: 1,

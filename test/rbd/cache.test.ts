@@ -1,0 +1,173 @@
+/** The life of copies on real Ceph: read back, evicted under way, removed at last, and what a removal that died leaves. */
+import {randomBytes, randomUUID} from 'node:crypto';
+import {writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import test from 'ava';
+import * as cache from '../../src/core/cache.ts';
+import {copyName, fillLease} from '../../src/core/fill.ts';
+import {sweep} from '../../src/core/janitor.ts';
+import {recover} from '../../src/core/recover.ts';
+import {temporaryFolder} from '../api/temporary-folder.ts';
+import {makeWorld, resolve} from '../core/world.ts';
+import {FakeImages} from '../fakes/images.ts';
+import {freshName, never, someBytes} from '../suites/subject.ts';
+import {agentProcess} from './agent-process.ts';
+import {beingRemoved, cloneByHand, idOf} from './by-hand.ts';
+import {realCell} from './real-cell.ts';
+
+const leaseDuration = 2000;
+const subject = realCell(test, {leaseDuration, busyTimeout: 500});
+
+/** An image in the cache, prefetched. */
+async function cached() {
+  const real = await subject();
+  const images = new FakeImages();
+  const data = someBytes();
+  const {id} = images.add(data);
+  const world = makeWorld(real.cell, images);
+  await cache.prefetch(id, {}, world, {signal: never});
+  const copy = await cache.showCopy(id, world, never);
+  const parent = {pool: real.pools.cache, image: copy.rbdImage, snapshot: 'snap'};
+  return {real, images, data, id, world, copy, parent};
+}
+
+test.serial(
+  'one flipped byte in one object is found, and the copy is quarantined until it is evicted by hand',
+  async t => {
+    const {real, data, id, world, copy} = await cached();
+    const {cache: pool} = real.pools;
+    t.true((await cache.verify(id, world, {signal: never})).intact);
+    const object = `rbd_data.${await idOf(real, {pool, name: copy.rbdImage})}.0000000000000000`;
+    const bytes = Buffer.from(data.subarray(0, 1000));
+    bytes[500] = (bytes[500] ?? 0) ^ 1;
+    const file = join(await temporaryFolder(), 'object');
+    await writeFile(file, bytes);
+    await real.rados(pool, 'put', object, file);
+    t.false((await cache.verify(id, world, {signal: never})).intact);
+    t.like(
+      (await cache.listCopies(world, never)).retired.filter(({image}) => image === id),
+      [{quarantined: true}],
+    );
+    await sweep(world, never);
+    t.true((await real.cell.copies.list(never)).includes(copy.rbdImage));
+    const disk = {pool: real.pools.disks, name: freshName('disk')};
+    t.is((await resolve(world, {image: id, ...disk})).outcome, 'filled');
+    t.true((await real.read(disk)).equals(data));
+    t.true((await cache.evict(id, world, never)).evicted);
+    await sweep(world, never);
+    t.false((await real.cell.copies.list(never)).includes(copy.rbdImage));
+    t.true((await real.read(disk)).equals(data));
+  },
+);
+
+for (const cloneFormat of ['1', '2'] as const) {
+  test.serial(
+    `evicted and removed without any grace while disks are made (clone format ${cloneFormat}): every disk is whole`,
+    async t => {
+      const {pools, read, agent, cell} = await subject();
+      const images = new FakeImages();
+      const data = randomBytes(200_000);
+      const {id} = images.add(data);
+      const [maker, sweeper] = ['node1', 'node2'].map(host =>
+        makeWorld(agent({cloneFormat}), images, {waitPoll: 20, host}),
+      );
+      if (!maker || !sweeper) return t.fail();
+      const disks = Array.from({length: 24}, (_, number) => ({pool: pools.disks, name: freshName(`race${number}`)}));
+      let making = true;
+      const evicting = (async () => {
+        for (; making; await sleep(Math.random() * 60)) {
+          await cache.evict(id, sweeper, never);
+          await sweep(sweeper, never);
+        }
+      })();
+      const queue = [...disks];
+      const outcomes: string[] = [];
+      const make = async () => {
+        for (let disk = queue.pop(); disk !== undefined; disk = queue.pop())
+          outcomes.push((await resolve(maker, {image: id, ...disk})).outcome);
+      };
+      try {
+        await Promise.all([make(), make(), make(), make()]);
+      } finally {
+        making = false;
+        await evicting;
+      }
+      t.log(`${images.downloads.length} fills, ${outcomes.length} disks`);
+      t.true(images.downloads.length > 1);
+      for (const disk of disks) {
+        t.true((await read(disk)).equals(data), disk.name);
+        const state = await cell.disks.state(disk, never);
+        t.true(state.kind === 'image' && state.registered && state.parent !== undefined);
+      }
+      for (const disk of disks) await cell.disks.remove(disk, never);
+      await cache.evict(id, sweeper, never);
+      await sweep(sweeper, never);
+      t.deepEqual(
+        (await cell.copies.list(never)).filter(name => name.startsWith(id)),
+        [],
+      );
+      t.deepEqual(
+        (await cell.index.retired(never)).filter(({image}) => image === id),
+        [],
+      );
+      t.deepEqual(
+        (await cell.intents.list(never)).filter(({intent}) => intent.image === id),
+        [],
+      );
+    },
+  );
+
+  test.serial(`a clone of format ${cloneFormat} in a pool that the agent may not read keeps the copy`, async t => {
+    const {real, id, world, copy, parent} = await cached();
+    const pool = await real.ceph.createPool('foreign');
+    t.teardown(() => real.ceph.removePool(pool));
+    await cloneByHand(real, parent, {pool, name: 'volume'}, cloneFormat === '1' ? 1 : 2);
+    t.true(await real.cell.copies.hasClones(copy.rbdImage, never));
+    await cache.evict(id, world, never);
+    await sweep(world, never);
+    t.true((await real.cell.copies.list(never)).includes(copy.rbdImage));
+    t.true((await real.cell.index.retired(never)).some(({rbdImage}) => rbdImage === copy.rbdImage));
+    await real.ceph.rbd('rm', '--no-progress', `${pool}/volume`);
+    await sweep(world, never);
+    t.false((await real.cell.copies.list(never)).includes(copy.rbdImage));
+  });
+}
+
+test.serial('a removal that was killed half-way is listed, and the next one goes on with it', async t => {
+  const real = await subject();
+  const {cell, pools, rados} = real;
+  const name = copyName(randomUUID(), '0123456789abcdef');
+  const disk = {pool: pools.cache, name};
+  await real.flat(disk, someBytes());
+  const id = await idOf(real, disk);
+  await beingRemoved(real, disk);
+  t.true((await cell.copies.list(never)).includes(name));
+  await recover(makeWorld(cell, new FakeImages()), never);
+  t.false((await cell.copies.list(never)).includes(name));
+  t.false((await rados(pools.cache, 'ls')).includes(id));
+  t.is(await rados(pools.cache, 'listomapkeys', 'rbd_trash'), '');
+});
+
+test.serial('what an operator put in the trash is not ours', async t => {
+  const {real, copy} = await cached();
+  const {cache: pool} = real.pools;
+  await real.flat({pool, name: 'golden'}, Buffer.from('x'));
+  await real.ceph.rbd('trash', 'mv', `${pool}/golden`);
+  const names = await real.cell.copies.list(never);
+  t.false(names.includes('golden'));
+  t.true(names.includes(copy.rbdImage));
+});
+
+test.serial('the object of a lease that a killed filler left is removed when it has ended, not sooner', async t => {
+  const {cell, pools, user, rados} = await subject();
+  const image = randomUUID();
+  const process = await agentProcess({user, pool: pools.cache, leaseDuration, hold: fillLease(image)});
+  const world = makeWorld(cell, new FakeImages());
+  await sweep(world, never);
+  t.true((await rados(pools.cache, 'ls')).includes(fillLease(image)));
+  await process.kill();
+  await sleep(leaseDuration + 500);
+  await sweep(world, never);
+  t.false((await rados(pools.cache, 'ls')).includes(fillLease(image)));
+});
