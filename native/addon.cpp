@@ -5,6 +5,7 @@
 #include "exit.hpp"
 #include "image.hpp"
 #include "pool.hpp"
+#include "watch.hpp"
 #include "writer.hpp"
 
 namespace cellar {
@@ -58,6 +59,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   keep(environment.pool_class, Pool::Class(env));
   keep(environment.image_class, Image::Class(env));
   keep(environment.writer_class, Writer::Class(env));
+  keep(environment.watch_class, Watch::Class(env));
   exports.Set("connect", Napi::Function::New<Cluster::Connect>(env, "connect"));
   exports.Set("versions", Napi::Function::New<Versions>(env, "versions"));
   exports.Set("counters", Napi::Function::New<Counters>(env, "counters"));

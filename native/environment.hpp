@@ -35,7 +35,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::mutex mutex;
   std::set<std::shared_ptr<Handle>> roots;  // clusters that are not released
   std::condition_variable root_released;
-  bool tearing_down = false;
+  std::atomic<bool> tearing_down = false;
 
   Threads threads;
   std::atomic<std::size_t> in_flight{0};  // data-plane operations that librbd has
@@ -46,6 +46,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   Napi::FunctionReference pool_class;
   Napi::FunctionReference image_class;
   Napi::FunctionReference writer_class;
+  Napi::FunctionReference watch_class;
 
  private:
   friend class Teardown;

@@ -58,6 +58,8 @@ Napi::Function Pool::Class(Napi::Env env) {
                          InstanceMethod<&Pool::BreakLock>("breakLock"),
                          InstanceMethod<&Pool::RemoveLocked>("removeLocked"),
                          InstanceMethod<&Pool::Exec>("exec"),
+                         InstanceMethod<&Pool::Watch>("watch"),
+                         InstanceMethod<&Pool::Notify>("notify"),
                          InstanceMethod<&Pool::Close>("close"),
                      });
 }

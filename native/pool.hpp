@@ -69,6 +69,12 @@ class Pool : public Napi::ObjectWrap<Pool> {
   Napi::Value ListLockers(const Napi::CallbackInfo& info);
   Napi::Value BreakLock(const Napi::CallbackInfo& info);
 
+  // watch.cpp
+  Napi::Value Watch(const Napi::CallbackInfo& info);
+
+  // notify.cpp
+  Napi::Value Notify(const Napi::CallbackInfo& info);
+
   // class_call.cpp
   Napi::Value RemoveLocked(const Napi::CallbackInfo& info);
   Napi::Value Exec(const Napi::CallbackInfo& info);

@@ -61,6 +61,8 @@ void WriterHandle::run() {
 }
 
 bool WriterHandle::advance(Lock& lock) {
+  // Nobody will hear of it: what is on its way is waited for, the rest is left.
+  if (environment().tearing_down && !failure_.failed()) failure_ = {"rbd_aio_write", -ECANCELED};
   if (is_full()) {
     if (!may_send()) return false;
     send(lock);

@@ -142,7 +142,17 @@ export interface NativePool {
   removeLocked(object: string, lockName: string, cookie: string): Promise<boolean>;
   /** rados_exec: calls a read method of an object class, e.g. rbd's `get_children`. The answer's bytes as they are (64 KiB grown to what is needed). */
   exec(object: string, objectClass: string, method: string, input: Uint8Array): Promise<Buffer>;
-  /** Closes every image opened through it, waits for work in flight, rados_ioctx_destroy. Idempotent. */
+  /**
+   * rados_watch3: from now on what others `notify` on the object is kept for `next`. ENOENT for a missing object. `timeoutMs`:
+   * how long the OSD keeps the watch of a client that is gone (whole seconds, rounded up; default: osd_client_watch_timeout).
+   */
+  watch(object: string, options?: {timeoutMs?: number}): Promise<NativeWatch>;
+  /**
+   * rados_aio_notify: tells every watcher of the object, and waits until each has acknowledged or `timeoutMs` is over. Those
+   * that did not are counted, and no error. A missing object has no watchers. The payload is copied.
+   */
+  notify(object: string, payload: Uint8Array, timeoutMs: number): Promise<{acks: number; timeouts: number}>;
+  /** Closes every image and watch opened through it, waits for work in flight, rados_ioctx_destroy. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -192,6 +202,21 @@ export interface NativeImage {
   /** rbd_metadata_list keys and values: clones inherit them, so a cached copy must have none. */
   metadata(): Promise<Record<string, string>>;
   /** Refuses new calls (EBADF), waits for those in flight, rbd_aio_close. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** One notify: its bytes, and who sent it, as lockers are named: `client.${instanceId}`. */
+export type Notice = {payload: Buffer; notifier: string};
+
+/** A watch on an object. Every notify is acknowledged at once, whether anybody asks for it or not. */
+export interface NativeWatch {
+  /**
+   * The next notify in order; undefined when none came in `timeoutMs`. Kept until it is asked for, the newest 256. After what is
+   * kept it fails when the watch is broken (ENOTCONN: the object was removed, or the OSD dropped us; ESHUTDOWN: blocklisted):
+   * notifies may have been missed, close it and watch again. close() ends it with EBADF.
+   */
+  next(timeoutMs: number): Promise<Notice | undefined>;
+  /** rados_aio_unwatch, rados_watch_flush. Idempotent. */
   close(): Promise<void>;
 }
 

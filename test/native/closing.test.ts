@@ -47,6 +47,8 @@ const calls: Record<keyof Open, Record<string, (handles: Open) => Promise<unknow
     listLockers: ({pool}) => pool.listLockers('object', 'lease'),
     breakLock: ({pool}) => pool.breakLock('object', 'lease', 'client.1', 'a'),
     removeLocked: ({pool}) => pool.removeLocked('object', 'lease', 'a'),
+    watch: ({pool}) => pool.watch('rbd_directory'),
+    notify: ({pool}) => pool.notify('rbd_directory', Buffer.from('x'), 1000),
     exec: ({pool}) => pool.exec('rbd_directory', 'rbd', 'dir_list', Buffer.alloc(12)),
   },
   image: {
@@ -81,9 +83,12 @@ const calls: Record<keyof Open, Record<string, (handles: Open) => Promise<unknow
 /** Calls made of two: the second is not under way yet when close() comes. */
 const twoSteps = new Set(['removeImage', 'protectSnapshot', 'removeSnapshot']);
 
+/** Calls whose handle is closed with the one they were made on. */
+const opening = new Set(['openPool', 'openImage', 'watch']);
+
 for (const on of ['cluster', 'pool', 'image', 'child', 'writer'] as const) {
   for (const [name, call] of Object.entries(calls[on])) {
-    if (!twoSteps.has(name) && name !== 'openPool' && name !== 'openImage') {
+    if (!twoSteps.has(name) && !opening.has(name)) {
       test(`close() waits for a pending ${name}()`, async t => {
         const handles = await open(t);
         const settled: string[] = [];
@@ -107,6 +112,7 @@ for (const on of ['cluster', 'pool', 'image', 'child', 'writer'] as const) {
 for (const [name, on] of [
   ['openPool', 'cluster'],
   ['openImage', 'pool'],
+  ['watch', 'pool'],
 ] as const) {
   test(`close() waits for a pending ${name}(), whose handle is closed before anybody has it`, async t => {
     const handles = await open(t);

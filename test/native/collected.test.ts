@@ -11,6 +11,7 @@ for (const [name, sentence] of [
   ['reading', 'a buffer that is read into is not collected'],
   ['buffers', 'a buffer is not kept for longer than it is read or written'],
   ['appending', 'chunks that were appended arrive when everything was dropped'],
+  ['watches', 'a watch that nobody has ends, one that somebody waits on does not'],
   ['chunks', 'a chunk is kept until it is taken, and no longer'],
   ['failures', 'calls that fail keep nothing'],
 ] as const) {

@@ -106,6 +106,8 @@ test.serial('every call to an OSD that does not answer ends at its deadline, and
       timesOut(t, () => pool.listLockers('object', 'lease'), {syscall: 'rados_list_lockers'}),
       timesOut(t, () => pool.statObject('object'), {syscall: 'rados_stat'}),
       timesOut(t, () => pool.removeObject('object'), {syscall: 'rados_remove'}),
+      timesOut(t, () => pool.watch('object'), {syscall: 'rados_watch3'}),
+      timesOut(t, () => pool.notify('object', Buffer.from('x'), 500), {syscall: 'rados_aio_notify'}),
       timesOut(t, () => pool.listObjects(''), {syscall: 'rados_nobjects_list_next2'}),
     ]);
     const start = performance.now();
@@ -160,6 +162,21 @@ test.serial('a writer whose OSD does not answer fails with its deadline, and wri
     });
     t.is(loadBinding().counters().inFlight, 0);
     await t.notThrowsAsync(writer.close());
+  });
+});
+
+test.serial('twenty watches on an OSD that does not answer are closed in the time of one', async t => {
+  const pool = await openPool(t);
+  await pool.createExclusive('watched');
+  const watches = await Promise.all(Array.from({length: 20}, () => pool.watch('watched')));
+  await whileStopped('osd.0', async () => {
+    const start = performance.now();
+    const outcomes = await Promise.allSettled(watches.map(watch => watch.close()));
+    t.true(performance.now() - start < 2 * deadlineMs);
+    t.deepEqual(
+      outcomes.map(outcome => outcome.status === 'rejected' && outcome.reason.code),
+      Array(20).fill('ETIMEDOUT'),
+    );
   });
 });
 

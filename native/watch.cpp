@@ -1,0 +1,94 @@
+#include "watch.hpp"
+
+#include <functional>
+
+#include "wrap.hpp"
+
+namespace cellar {
+namespace {
+
+// JS thread. Node's own timer. It does not keep the process alive: the promise does. In a worker that is being terminated
+// no JavaScript runs any more, and nobody waits for the timer either.
+Napi::Value SetTimeout(Napi::Env env, std::function<void()> expired, double ms) {
+  Napi::Value set_timeout = env.Global().Get("setTimeout");
+  if (!set_timeout.IsFunction()) return env.Undefined();
+  auto callback = Napi::Function::New(env, [expired = std::move(expired)](const Napi::CallbackInfo&) { expired(); });
+  Napi::Value timer = set_timeout.As<Napi::Function>().Call({callback, Napi::Number::New(env, ms)});
+  if (!timer.IsObject()) return env.Undefined();
+  Napi::Value unref = timer.As<Napi::Object>().Get("unref");
+  if (unref.IsFunction()) unref.As<Napi::Function>().Call(timer, {});
+  return timer;
+}
+
+void ClearTimeout(Napi::Env env, Napi::Value timer) {
+  Napi::Value clear_timeout = env.Global().Get("clearTimeout");
+  if (clear_timeout.IsFunction() && timer.IsObject()) clear_timeout.As<Napi::Function>().Call({timer});
+}
+
+}  // namespace
+
+template <>
+Napi::FunctionReference& ClassOf<Watch>(Napi::Env env) {
+  return Environment::Of(env).watch_class;
+}
+
+Napi::Function Watch::Class(Napi::Env env) {
+  return DefineClass(env, "NativeWatch",
+                     {
+                         InstanceMethod<&Watch::Next>("next"),
+                         InstanceMethod<&Watch::Close>("close"),
+                     });
+}
+
+Watch::Watch(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Watch>(info), handle_(Unwrapped<WatchHandle>(info)) {}
+
+Napi::Value Pool::Watch(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto watch = std::make_shared<WatchHandle>(Environment::Of(info.Env()).shared_from_this(), handle_,
+                                             args.text(args.at(0), "object"));
+  const auto timeout_ms = args.optional_number(args.options(1, "options").Get("timeoutMs"), "timeoutMs").value_or(0);
+  return OpenHandle<cellar::Watch>(
+      args, {"rados_watch3", watch->subject(), {watch}}, watch,
+      [watch, seconds = static_cast<std::uint32_t>((timeout_ms + 999) / 1000)]() -> Status {
+        return {"rados_watch3", watch->start(seconds)};
+      });
+}
+
+// It holds no use of the watch: close() does not wait for a notice that may never come, it ends this with EBADF. But it
+// keeps the JavaScript object.
+Napi::Value Watch::Next(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const std::uint64_t timeout_ms = args.number(args.at(0), "timeoutMs");
+  if (timeout_ms > INT32_MAX) args.refuse(-EINVAL, "timeoutMs is above 2^31-1");
+  if (handle_->closing()) args.refuse(-EBADF, "");
+  Napi::Value rejection;
+  auto prepared = Prepare(args, {"rados_watch3", handle_->subject(), {}}, &rejection);
+  if (!prepared) return rejection;
+
+  Operation* operation = prepared.release();
+  Napi::Value promise = operation->deferred.Promise();
+  auto answer = std::make_shared<std::optional<Notice>>();
+  const std::uint64_t ticket = handle_->new_ticket();
+  const auto expired = [watch = handle_, ticket] { watch->give_up(ticket); };
+  auto kept = Napi::Array::New(args.env());
+  kept.Set(0u, info.This());
+  kept.Set(1u, SetTimeout(args.env(), expired, static_cast<double>(timeout_ms)));
+  operation->buffer = Napi::Persistent(kept.As<Napi::Object>());
+  operation->answer = [answer, operation](Napi::Env env) -> Napi::Value {
+    ClearTimeout(env, operation->buffer.Value().Get(1u));
+    if (!*answer) return env.Undefined();
+    auto object = Napi::Object::New(env);
+    object.Set("payload", Napi::Buffer<char>::Copy(env, (*answer)->payload.data(), (*answer)->payload.size()));
+    object.Set("notifier", "client." + std::to_string((*answer)->notifier));
+    return object;
+  };
+  operation->environment->started();
+  handle_->wait(ticket, operation, std::move(answer));
+  return promise;
+}
+
+Napi::Value Watch::Close(const Napi::CallbackInfo& info) {
+  return cellar::Close(info.Env(), handle_->subject(), *handle_);
+}
+
+}  // namespace cellar
