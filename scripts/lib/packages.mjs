@@ -21,6 +21,7 @@ export const packages = {
   // image formats, and the configuration parser ours is compared with
   'qemu-utils': 'qemu-img',
   'qemu-block-extra': "qemu-img's rbd driver",
+  openssl: 'makes certificates for the tests',
   genisoimage: 'makes ISO images for the tests',
   'python3-nova':
     "Nova's own inspector of images, which ours is compared with; Nova's own disk code, for the benchmarks",
