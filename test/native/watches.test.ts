@@ -64,6 +64,14 @@ test('next() answers undefined when its time is over, not before, and what comes
   t.is(await watch.next(0), undefined);
 });
 
+test('of two who wait only the one whose time is over goes', async t => {
+  const {object, watch} = await watched(t);
+  const patient = watch.next(10_000);
+  t.is(await watch.next(100), undefined);
+  await lab.pool.notify(object, text('for the patient'), 5000);
+  t.is(String((await patient)?.payload), 'for the patient');
+});
+
 test('a timeout of an earlier next() does not end a later one', async t => {
   const {object, watch} = await watched(t);
   for (let count = 0; count < 20; count++) {
