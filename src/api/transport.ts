@@ -68,8 +68,6 @@ const optionsOf = ({version}: Transport, {method, body, token, requestId, timeou
       // The header rather than the body: bodies end up in error texts more easily.
       ...(token !== undefined && {[wire.headers.token]: token}),
       ...(requestId !== undefined && {[wire.headers.requestId]: requestId}),
-      // Else Node announces a body of unknown length.
-      ...(method !== 'GET' && body === undefined && {'content-length': '0'}),
     },
     ...(body && {json: body}),
     ...(signal && {signal}),

@@ -11,6 +11,11 @@ test('the schema comes first, so that whoever looks at the object sees it', t =>
   t.true(formatEntry(entry()).startsWith('{"schema":1,'));
 });
 
+test('one that an older agent wrote says nothing of what is stored and who could read it: it is as large as it looks, and not ours to miss', t => {
+  const {stored: _, ownReadable: __, ...older} = entry();
+  t.deepEqual(parseEntry(JSON.stringify(older)), {...older, stored: older.size, ownReadable: false});
+});
+
 const damaged: [string, string, RegExp][] = [
   ['is cut off', formatEntry(entry()).slice(0, -1), /it is not JSON/],
   ['is empty', '', /it is not JSON/],
@@ -25,6 +30,8 @@ const damaged: [string, string, RegExp][] = [
   ['has a negative size', JSON.stringify({...entry(), size: -1}), /its size is no number of bytes/],
   ['has a broken size', JSON.stringify({...entry(), size: 1.5}), /its size is no number of bytes/],
   ['has its size as a text', JSON.stringify({...entry(), size: '1'}), /its size is no number of bytes/],
+  ['has a broken stored', JSON.stringify({...entry(), stored: -1}), /its stored is no number of bytes/],
+  ['has its ownReadable as a text', JSON.stringify({...entry(), ownReadable: 'yes'}), /its ownReadable is neither/],
   ['has no source', JSON.stringify({...entry(), source: undefined}), /its source is incomplete/],
   ['has no digests', JSON.stringify({...entry(), source: {diskFormat: 'raw', size: 1}}), /its source is incomplete/],
 ];

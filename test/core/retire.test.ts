@@ -1,7 +1,7 @@
 /** Copies leave the index by a limit or because Glance has deleted the image, and the pool when nobody needs them. */
 import test from 'ava';
 import {CellarError} from '../../src/core/errors.ts';
-import {makeRoom, removeRetired, retire, retireDeleted} from '../../src/core/retire.ts';
+import {knownCopies, makeRoom, removeRetired, retire, retireDeleted} from '../../src/core/retire.ts';
 import {cachedCell, cachedIn, isThere, MiB} from './cached.ts';
 import {makeWorld, never, resolve, types} from './world.ts';
 
@@ -94,6 +94,7 @@ test('a retired copy goes when its grace is over and its last clone is gone, not
   await cell.disks.clone({pool: 'cellar', image: copy.rbdImage, snapshot: 'snap'}, {pool: 'vms', name: 'begun'}, never);
   t.is(await removeRetired(late, never), 0);
   t.true(isThere(cell, copy));
+  t.deepEqual(types(late), [], 'that it has clones is no failure');
   cell.images.delete('vms/begun');
   t.is(await removeRetired(late, never), 1);
   t.false(isThere(cell, copy));
@@ -127,6 +128,21 @@ test('a retired copy that cannot be looked at or removed does not keep the other
     [...cell.retiredCopies.keys()],
     entries.slice(0, 2).map(({rbdImage}) => rbdImage),
   );
+});
+
+test('a copy that is retired between the two reads that look for it is known all the same', async t => {
+  const {
+    cell,
+    world,
+    entries: [copy],
+  } = await cachedCell(1);
+  if (copy === undefined) return t.fail();
+  let reads = 0;
+  cell.before = async step => {
+    if ((step === 'index-get' || step === 'retired') && ++reads === 2) await retire(copy, 'meanwhile', world, never);
+  };
+  t.true((await knownCopies(copy.image, world, never)).has(copy.rbdImage));
+  t.is(cell.entries.size, 0);
 });
 
 test('a copy of an image that Glance has deleted is retired, pinned or not; of the others only those that went', async t => {

@@ -1,6 +1,7 @@
 /** What another version, or a hand, left in the agent's own objects: it is said, not guessed at, and harms nobody else. */
 import {randomUUID} from 'node:crypto';
 import test from 'ava';
+import * as cache from '../../src/core/cache.ts';
 import {CellarError} from '../../src/core/errors.ts';
 import {makeWorld, resolve} from '../core/world.ts';
 import {FakeImages} from '../fakes/images.ts';
@@ -47,6 +48,27 @@ for (const [what, value] of [
     t.is((await ask(good.id)).outcome, 'filled');
   });
 }
+
+test('what is written down of a retired copy and cannot be read keeps the copy, until it is evicted by hand', async t => {
+  const {cell, other} = await subject();
+  const {image, rbdImage} = someEntry();
+  await write('cellar.index', `${rbdImage}.retired`, '{"schema":2}');
+  const find = async () => (await other.index.retired(never)).find(one => one.image === image);
+  t.like(await find(), {rbdImage, quarantined: true});
+  t.true((await cache.evict(image, makeWorld(cell, new FakeImages()), never)).evicted);
+  t.like(await find(), {rbdImage, quarantined: false});
+});
+
+test('a damaged entry does not keep the others from being listed', async t => {
+  const {cell} = await subject();
+  const [bad, good] = [randomUUID(), someEntry()];
+  await write('cellar.index', bad, 'x');
+  await cell.index.claim(good.image, good.generation, never);
+  await cell.index.publish(good, undefined, never);
+  const listed = (await cell.index.list(never)).map(({image}) => image);
+  t.true(listed.includes(good.image));
+  t.false(listed.includes(bad));
+});
 
 test('an entry that another agent wrote with other spacing is replaced and removed as it stands', async t => {
   const {cell} = await subject();
