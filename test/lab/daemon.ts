@@ -90,15 +90,24 @@ export async function stopDaemonsBelow(dir: string): Promise<void> {
   await Promise.all([...dirs].map(each => stopDaemons(each)));
 }
 
-/** Signals it if it is still the process we started. */
+/** Signals it if it is still the process we started. After SIGSTOP it does nothing more: it is waited for (a few ms). */
 export function signalDaemon(daemon: Daemon, signal: NodeJS.Signals): void {
   if (!isAlive(daemon)) return;
   try {
     process.kill(daemon.pid, signal);
+    if (signal === 'SIGSTOP') while (isAlive(daemon) && !isStopped(daemon.pid)) pause(2);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if (!['ESRCH', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
+
+/** Every thread of it: one that still runs may answer. */
+function isStopped(pid: number): boolean {
+  const stateOf = (task: string) => readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1').split(') ').at(-1)?.[0];
+  return readdirSync(`/proc/${pid}/task`).every(task => stateOf(task) === 'T');
+}
+
+const pause = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 export async function ended(daemon: Daemon, waitMs: number): Promise<boolean> {
   const deadline = performance.now() + waitMs;
