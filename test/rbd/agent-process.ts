@@ -20,7 +20,7 @@ export type AgentWork = {
 /** Runs the file with `work` as its argument; resolves when it says something. */
 export async function start(file: string, work: unknown) {
   const child = spawn(process.execPath, [file, JSON.stringify(work)], {stdio: ['ignore', 'pipe', 'inherit']});
-  const ended = once(child, 'exit');
+  const ended = once(child, 'close'); // not 'exit', which may come before what it said
   const ready = once(child.stdout, 'data').then(() => true);
   if (!(await Promise.race([ready, ended.then(() => false)]))) throw new Error(`the process of ${file} ended`);
   return {child, ended};
