@@ -38,7 +38,7 @@ export async function startAgent(configFiles: string[], env: Record<string, stri
   child.stderr?.on('data', chunk => {
     text += chunk;
   });
-  const ended = once(child, 'exit').then(([code, signal]) => {
+  const ended = once(child, 'close').then(([code, signal]) => {
     for (const listener of listeners) listener();
     return (code ?? signal) as number | string;
   });
