@@ -38,7 +38,9 @@ export async function startAgent(configFiles: string[], env: Record<string, stri
   child.stderr?.on('data', chunk => {
     text += chunk;
   });
+  let closed = false;
   const ended = once(child, 'close').then(([code, signal]) => {
+    closed = true;
     for (const listener of listeners) listener();
     return (code ?? signal) as number | string;
   });
@@ -57,8 +59,7 @@ export async function startAgent(configFiles: string[], env: Record<string, stri
       const look = () => {
         const line = log.find(wanted);
         if (line !== undefined) done(() => resolve(line));
-        else if (child.exitCode !== null || child.signalCode !== null)
-          done(() => reject(new Error(`the agent ended:\n${text}`)));
+        else if (closed) done(() => reject(new Error(`the agent ended:\n${text}`)));
       };
       const timer = setTimeout(
         () => done(() => reject(new Error(`not in the agent's log within ${timeoutMs} ms:\n${text}`))),
