@@ -1,10 +1,9 @@
 import {createHash} from 'node:crypto';
 import {rawDigestAlgo, verifyDigests, wantedDigests} from './digest.ts';
-import {CellarError} from './errors.ts';
 import {Inspector, judgeFormat, type Verdict} from './format/index.ts';
 import type {ImageRecord} from './image.ts';
 import type {CopyWriter, Download, SnapshotSpec, Spooled} from './ports.ts';
-import {refuseEarly, transfer, wrongLength} from './transfer.ts';
+import {type ReceiveOptions, receive, transfer, unacceptable} from './transfer.ts';
 import type {World} from './world.ts';
 
 /** A sealed copy that nobody knows of yet, and what is known of its bytes. */
@@ -73,19 +72,17 @@ async function convertCopy(
   {cell, converter, limits}: World,
   {name, signal, onReceived}: CopyOptions,
 ): Promise<Sealed> {
-  await using file = await converter.spool(image.size ?? 0);
+  const size = image.size ?? 0;
+  await using file = await converter.spool(size);
   const inspector = new Inspector();
-  const {digests, verified} = await spool(image, download, file, inspector, {
-    signal,
-    onReceived,
-    maxDisk: limits.maxDisk,
-  });
+  const onHead = (virtualSize = 0) => refuseLarge(image, virtualSize, limits.maxDisk);
+  const {digests, verified} = await spool(image, download, file, {size, signal, onReceived, inspector, onHead});
   const verdict = judge(image, inspector);
   if (verdict.store !== 'convert')
-    throw refusal(image, `its disk_format is ${image.diskFormat}, which is not converted`);
+    throw unacceptable(image, `its disk_format is ${image.diskFormat}, which is not converted`);
   refuseLarge(image, verdict.virtualSize, limits.maxDisk);
   const opinion = await converter.check(file.path, verdict, signal);
-  if (!opinion.ok) throw refusal(image, opinion.why);
+  if (!opinion.ok) throw unacceptable(image, opinion.why);
   const writer = await cell.copies.create(name, verdict.virtualSize, signal);
   // awaited here: the file goes when this function is left
   return await sealing(writer, async () => {
@@ -104,32 +101,18 @@ async function sealing<V>(writer: CopyWriter, work: () => Promise<V>): Promise<V
   }
 }
 
-type SpoolOptions = {signal: AbortSignal; onReceived: (bytes: number) => void; maxDisk: number};
-
 /** To the spool: hashed and inspected on the way, refused as soon as its head says enough. Fails with `corrupt` like `transfer`. */
 async function spool(
   image: ImageRecord,
-  {body}: Download,
+  download: Download,
   file: Spooled,
-  inspector: Inspector,
-  {signal, onReceived, maxDisk}: SpoolOptions,
+  options: ReceiveOptions,
 ): Promise<{digests: Record<string, string>; verified: boolean}> {
-  const size = image.size ?? 0;
   const hashes = wantedDigests(image).map(algo => [algo, createHash(algo)] as const);
-  let received = 0;
-  for await (const chunk of body) {
-    signal.throwIfAborted();
-    received += chunk.length;
-    if (received > size) throw wrongLength(image, `at least ${received}`, size);
+  for await (const chunk of receive(image, download, options)) {
     for (const [, hash] of hashes) hash.update(chunk);
-    inspector.push(chunk);
-    const virtualSize = refuseEarly(image, inspector);
-    if (virtualSize !== undefined) refuseLarge(image, virtualSize, maxDisk);
     await file.write(chunk);
-    onReceived(received);
   }
-  signal.throwIfAborted();
-  if (received !== size) throw wrongLength(image, String(received), size);
   await file.close();
   const digests = Object.fromEntries(hashes.map(([algo, hash]) => [algo, hash.digest('hex')]));
   return {digests, verified: verifyDigests(image, digests)};
@@ -137,14 +120,17 @@ async function spool(
 
 function judge(image: ImageRecord, inspector: Inspector): Extract<Verdict, {ok: true}> {
   const verdict = judgeFormat(image.diskFormat ?? '', inspector.finish());
-  if (!verdict.ok) throw refusal(image, verdict.why);
+  if (!verdict.ok) throw unacceptable(image, verdict.why);
   return verdict;
 }
 
 /** A few bytes can declare a disk of any size: nothing is made of more than is allowed. */
 function refuseLarge(image: ImageRecord, size: number, maxDisk: number): void {
   if (size > maxDisk)
-    throw refusal(image, `its disk is ${size} bytes; at most ${maxDisk} are allowed ([image_store] max_disk_size)`);
+    throw unacceptable(
+      image,
+      `its disk is ${size} bytes; at most ${maxDisk} are allowed ([image_store] max_disk_size)`,
+    );
 }
 
 const granule = 64 * 1024;
@@ -162,9 +148,3 @@ async function readBack(body: AsyncIterable<Uint8Array>): Promise<{digest: strin
   }
   return {digest: hash.digest('hex'), stored};
 }
-
-const refusal = (image: ImageRecord, why: string) =>
-  new CellarError('unacceptable', `image ${image.id} cannot become a disk: ${why}`, {
-    hint: 'nothing of it was kept; upload it again in the format it is declared as',
-    object: image.id,
-  });

@@ -2,6 +2,7 @@ import type {CellarConfig} from '../config/load.ts';
 import type {OptionName} from '../config/options.ts';
 import {problemsError} from '../config/problem.ts';
 import type {ConverterOptions} from '../convert/converter.ts';
+import {convertLimits} from '../convert/limits.ts';
 import {CellarError} from '../core/errors.ts';
 import type {Limits} from '../core/world.ts';
 import type {GlanceOptions} from '../glance/client.ts';
@@ -120,10 +121,10 @@ function converterOptions({get}: CellarConfig): ConverterOptions {
       monOpTimeout: get('image_store', 'mon_op_timeout'),
     },
     limits: {
+      ...convertLimits,
       addressSpace: get('image_store', 'convert_memory') * MiB,
       cpuSeconds: get('image_store', 'convert_cpu_time'),
       timeout: (fillTimeout || 30 * 24 * 3600) * second,
-      niceness: 10,
     },
   };
 }
