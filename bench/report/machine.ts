@@ -1,7 +1,7 @@
 /** What the numbers were measured on. */
 import {readFileSync} from 'node:fs';
 import {arch, cpus, release, totalmem} from 'node:os';
-import {version} from '../../src/daemon/version.ts';
+import {version} from '../../src/config/version.ts';
 import {run} from '../../test/lab/run.ts';
 import type {Place} from '../place.ts';
 

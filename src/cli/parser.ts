@@ -1,5 +1,6 @@
 /** The command line's grammar. */
 import yargs, {type Argv} from 'yargs';
+import {version} from '../config/version.ts';
 import {CellarError} from '../core/errors.ts';
 import {type Act, examples} from './command.ts';
 import {configCommands} from './commands/config.ts';
@@ -7,7 +8,6 @@ import {diskCommands} from './commands/disk.ts';
 import {imageCommands} from './commands/image.ts';
 import {statusHandler, statusUsage} from './commands/status.ts';
 import type {Terminal} from './output.ts';
-import {version} from './version.ts';
 
 /** Parses, and runs the one command that is meant; a wrong line is a `usage` error. */
 export function createParser(argv: string[], act: Act, {stdout}: Pick<Terminal, 'stdout'>) {

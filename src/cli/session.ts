@@ -4,9 +4,9 @@ import type {CallOptions, Client} from '../api/client.ts';
 import type {Source} from '../config/files.ts';
 import {readConfig} from '../config/load.ts';
 import {type ProblemKind, problemsError} from '../config/problem.ts';
+import {version} from '../config/version.ts';
 import {type Format, printWarning, type Terminal} from './output.ts';
 import {parseDuration} from './units.ts';
-import {version} from './version.ts';
 
 /** The global options, as yargs gives them. */
 export type Globals = {

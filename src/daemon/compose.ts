@@ -1,6 +1,7 @@
 import {randomUUID} from 'node:crypto';
 import type {Logger} from 'pino';
 import {type ApiServer, createApi} from '../api/server.ts';
+import {version} from '../config/version.ts';
 import {qemuConverter} from '../convert/converter.ts';
 import type {Filled} from '../core/fill.ts';
 import {keepSweeping} from '../core/janitor.ts';
@@ -17,7 +18,6 @@ import {CellarAgent} from './agent.ts';
 import {Health} from './health.ts';
 import {observe, observeRequests} from './observe.ts';
 import type {Settings} from './settings.ts';
-import {version} from './version.ts';
 
 /** A running agent's parts, as far as its life cycle needs them. */
 export type Composed = {

@@ -2,10 +2,10 @@
 import {parseArgs} from 'node:util';
 import pino from 'pino';
 import {loadConfig, takeSources} from '../config/load.ts';
+import {version} from '../config/version.ts';
 import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
 import {type Composed, compose} from './compose.ts';
 import {limitsOf, readSettings, type Settings} from './settings.ts';
-import {version} from './version.ts';
 
 const usage = `Usage: cellar-agent [--config-file FILE]... [--config-dir DIR]...
 

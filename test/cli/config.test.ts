@@ -2,7 +2,7 @@
 import {chmod, mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test from 'ava';
-import {version} from '../../src/cli/version.ts';
+import {version} from '../../src/config/version.ts';
 import {temporaryFolder} from '../api/temporary-folder.ts';
 import {withServer} from '../api/with-server.ts';
 import {cellar} from './run-cli.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {version} from '../../src/cli/version.ts';
+import {version} from '../../src/config/version.ts';
 import {CellarError, type ErrorKind, errorKinds} from '../../src/core/errors.ts';
 import {entry, image, kept, untilAborted} from '../api/fake-agent.ts';
 import {eventually, withServer} from '../api/with-server.ts';

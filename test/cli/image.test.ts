@@ -1,7 +1,7 @@
 /** `cellar image ...` as a user has it. */
 import test from 'ava';
 import type {Agent} from '../../src/api/agent.ts';
-import {version} from '../../src/cli/version.ts';
+import {version} from '../../src/config/version.ts';
 import {CellarError} from '../../src/core/errors.ts';
 import {entry, image, kept, retired, secret} from '../api/fake-agent.ts';
 import {withServer} from '../api/with-server.ts';

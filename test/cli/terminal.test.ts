@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
 import type {Agent} from '../../src/api/agent.ts';
-import {version} from '../../src/cli/version.ts';
+import {version} from '../../src/config/version.ts';
 import {CellarError} from '../../src/core/errors.ts';
 import {diskResult, image, secret, status} from '../api/fake-agent.ts';
 import {withServer} from '../api/with-server.ts';

@@ -3,7 +3,7 @@ import {writeFile} from 'node:fs/promises';
 import {createServer} from 'node:http';
 import {join} from 'node:path';
 import test from 'ava';
-import {version} from '../../src/cli/version.ts';
+import {version} from '../../src/config/version.ts';
 import {image, secret} from '../api/fake-agent.ts';
 import {temporaryFolder} from '../api/temporary-folder.ts';
 import {withServer} from '../api/with-server.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {version} from '../../src/cli/version.ts';
+import {version} from '../../src/config/version.ts';
 import {image} from '../api/fake-agent.ts';
 import {withServer} from '../api/with-server.ts';
 import {cellar} from './run-cli.ts';
