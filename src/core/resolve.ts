@@ -1,7 +1,8 @@
 import {CellarError} from './errors.ts';
-import {fill, imageOfCopy} from './fill.ts';
+import {copyOf, gatherFacts, parentsOf} from './facts.ts';
+import {fill} from './fill.ts';
 import type {ImageRecord} from './image.ts';
-import {formatSnapshot, parseLocation, sameSnapshot} from './location.ts';
+import {formatSnapshot} from './location.ts';
 import {formatDisk, type Inspected, inspectDisk, keepDisk, type MakeOptions, makeDisk} from './make.ts';
 import {choosePlan, type Facts, roadKey, whyNever} from './plan.ts';
 import type {SnapshotSpec} from './ports.ts';
@@ -23,7 +24,7 @@ export async function resolveDisk(request: DiskRequest, world: World, options: R
   const never = whyNever(image);
   if (never !== undefined) throw refused(image, never);
   return world.turns.take(formatDisk(disk), signal, async () => {
-    const facts = await gatherFacts(image, request, world, signal);
+    const facts = await gatherFacts(image, request.size, world, signal);
     const make = {image: image.id, isOurs: parentsOf(image, facts), size: request.size};
     const inspected = await inspectDisk(disk, make, world, signal);
     const standing = await keepDisk(disk, make, inspected, world, signal);
@@ -83,50 +84,11 @@ async function walk(
   });
 }
 
-const copyOf = (pool: string, {rbdImage, snapshot}: {rbdImage: string; snapshot: string}): SnapshotSpec => ({
-  pool,
-  image: rbdImage,
-  snapshot,
-});
-
 const standingRoad = (parent: SnapshotSpec): Road => ({
   road: 'exists',
   taken: true,
   why: `it is a whole clone of ${formatSnapshot(parent)}`,
 });
-
-/** The locations (each in our cluster opened) and the index, at once. */
-async function gatherFacts(
-  image: ImageRecord,
-  {size}: DiskRequest,
-  {cell, images}: World,
-  signal: AbortSignal,
-): Promise<Facts> {
-  const survey = async () => {
-    const [locations, fsid] = await Promise.all([images.locations(image, signal), cell.disks.fsid(signal)]);
-    const looked = await Promise.all(
-      locations.map(async ({url}) => {
-        const parsed = parseLocation(url);
-        if (!parsed.ok || parsed.location.fsid !== fsid) return {url};
-        return {url, state: await cell.disks.parentState(parsed.location, signal)};
-      }),
-    );
-    return {fsid, locations: looked};
-  };
-  const [surveyed, cached] = await Promise.all([survey(), cell.index.get(image.id, signal)]);
-  return {...surveyed, cached, cachePool: cell.copies.pool, size, tried: new Map()};
-}
-
-/** The snapshots a disk of this image may be a clone of: its locations in our cluster, and any generation of its cached copy. */
-function parentsOf(image: ImageRecord, {locations, fsid, cachePool}: Facts): (parent: SnapshotSpec) => boolean {
-  const own = locations.flatMap(({url}) => {
-    const parsed = parseLocation(url);
-    return parsed.ok && parsed.location.fsid === fsid ? [parsed.location] : [];
-  });
-  return parent =>
-    (parent.pool === cachePool && imageOfCopy(parent.image) === image.id) ||
-    own.some(location => sameSnapshot(location, parent));
-}
 
 /** The index names a copy that cannot be cloned (an operator removed it by hand): the entry goes too, so that a fill can follow. Or it was evicted meanwhile. */
 async function dropEntry(facts: Facts, why: string, world: World, signal: AbortSignal): Promise<void> {
