@@ -7,7 +7,7 @@ import {closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, r
 import {join} from 'node:path';
 import {cleanEnv, halt, tail} from './run.ts';
 
-export type Daemon = {name: string; dir: string; pid: number; started: string};
+export type Daemon = {name: string; dir: string; pid: number; started: string; namespace?: boolean};
 
 export type DaemonOptions = {
   /** Files whose end tells why it failed, besides its stdout and stderr. */
@@ -15,6 +15,8 @@ export type DaemonOptions = {
   env?: Record<string, string>;
   /** Dies with this process, even with one that is killed by SIGKILL. */
   tied?: boolean;
+  /** The command is `unshare --fork`: signals are for the first process of its namespace, with which all others there end. */
+  namespace?: boolean;
 };
 
 /** Starts a daemon in the foreground mode of its own, in a session of its own, its output in `<dir>/log/<name>.out`. */
@@ -31,11 +33,9 @@ export function startDaemon(dir: string, name: string, command: string[], option
   child.unref();
   if (child.pid === undefined)
     throw new Error(`${program} cannot be started: is its package installed? (npm run setup)`);
-  const daemon = {name, dir, pid: child.pid, started: processStart(child.pid) ?? ''};
-  writeFileSync(
-    recordFile(dir, name),
-    JSON.stringify({pid: daemon.pid, started: daemon.started, logs: options.logs ?? []}),
-  );
+  const {logs = [], namespace = false} = options;
+  const daemon = {name, dir, pid: child.pid, started: processStart(child.pid) ?? '', namespace};
+  writeFileSync(recordFile(dir, name), JSON.stringify({pid: daemon.pid, started: daemon.started, logs, namespace}));
   return daemon;
 }
 
@@ -49,8 +49,8 @@ export function recordedDaemons(dir: string): Daemon[] {
 
 export function recordedDaemon(dir: string, name: string): Daemon | undefined {
   try {
-    const {pid, started} = JSON.parse(readFileSync(recordFile(dir, name), 'utf8'));
-    return {name, dir, pid, started};
+    const {pid, started, namespace} = JSON.parse(readFileSync(recordFile(dir, name), 'utf8'));
+    return {name, dir, pid, started, namespace};
   } catch {
     return undefined;
   }
@@ -94,11 +94,16 @@ export async function stopDaemonsBelow(dir: string): Promise<void> {
 export function signalDaemon(daemon: Daemon, signal: NodeJS.Signals): void {
   if (!isAlive(daemon)) return;
   try {
-    process.kill(daemon.pid, signal);
+    process.kill(daemon.namespace ? firstChild(daemon.pid) : daemon.pid, signal);
     if (signal === 'SIGSTOP') while (isAlive(daemon) && !isStopped(daemon.pid)) pause(2);
   } catch (error) {
     if (!['ESRCH', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
+}
+
+/** `unshare --fork` has one child; before it has it, itself. */
+function firstChild(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0]) || pid;
 }
 
 /** Every thread of it: one that still runs may answer. */

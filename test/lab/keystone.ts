@@ -7,7 +7,15 @@ import {type Account, apiCall, issueToken} from './keystone-api.ts';
 import {all, run, waitFor} from './run.ts';
 import {useWriteAheadLog} from './sqlite.ts';
 
-export type KeystoneOptions = {base: string; port: number; password: string; glanceUrl: string; tied?: boolean};
+export type KeystoneOptions = {
+  base: string;
+  port: number;
+  password: string;
+  glanceUrl: string;
+  tied?: boolean;
+  /** Further accounts and endpoints. */
+  identities?: {users: string[]; services: {name: string; type: string; url: string}[]} | undefined;
+};
 
 export const keystoneUrl = (port: number) => `http://127.0.0.1:${port}/v3`;
 
@@ -18,7 +26,7 @@ export async function startKeystone(options: KeystoneOptions): Promise<void> {
 }
 
 /** Roles, users and endpoints beyond what the bootstrap makes: `service` and `glance` users as a deployment has them. */
-export async function fillKeystone({port, password, glanceUrl}: KeystoneOptions): Promise<void> {
+export async function fillKeystone({port, password, glanceUrl, identities}: KeystoneOptions): Promise<void> {
   const url = keystoneUrl(port);
   const token = await issueToken(url, adminAccount(password));
   const create = async (kind: string, plural: string, body: object): Promise<string> => {
@@ -34,18 +42,21 @@ export async function fillKeystone({port, password, glanceUrl}: KeystoneOptions)
 
   const {roles} = await apiCall<{roles: {id: string; name: string}[]}>(`${url}/roles`, {token});
   const admin = roles.find(role => role.name === 'admin')?.id ?? '';
-  const [project, service, image, ...users] = await all([
+  const endpoints = async ({name, type, url: endpoint}: {name: string; type: string; url: string}) => {
+    const id = await create('service', 'services', {name, type});
+    const sides = ['public', 'internal', 'admin'];
+    const body = {region_id: 'RegionOne', url: endpoint, service_id: id};
+    await all(sides.map(side => create('endpoint', 'endpoints', {...body, interface: side})));
+  };
+  const names = ['cellar', 'glance', ...(identities?.users ?? [])];
+  const [project, service, users] = await all([
     create('project', 'projects', {name: 'service', domain_id: 'default'}),
     create('role', 'roles', {name: 'service'}),
-    create('service', 'services', {name: 'glance', type: 'image'}),
-    ...['cellar', 'glance'].map(name => create('user', 'users', {name, password, domain_id: 'default'})),
+    all(names.map(name => create('user', 'users', {name, password, domain_id: 'default'}))),
+    endpoints({name: 'glance', type: 'image', url: glanceUrl}),
+    ...(identities?.services ?? []).map(endpoints),
   ]);
-  await all([
-    ...users.flatMap(user => [grant(project, user, admin), grant(project, user, service)]),
-    ...['public', 'internal', 'admin'].map(side =>
-      create('endpoint', 'endpoints', {interface: side, region_id: 'RegionOne', url: glanceUrl, service_id: image}),
-    ),
-  ]);
+  await all(users.flatMap(user => [grant(project, user, admin), grant(project, user, service)]));
 }
 
 export const adminAccount = (password: string): Account => ({

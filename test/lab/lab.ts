@@ -8,6 +8,7 @@ import type {Cluster} from './cluster.ts';
 import {stopDaemons, stopDaemonsBelow} from './daemon.ts';
 import {glanceUrl, makeGlance, startGlance} from './glance.ts';
 import {fillKeystone, keystoneUrl, startKeystone} from './keystone.ts';
+import {finishNova, novaIdentities, prepareNova, type Step, startNova, stopNova} from './nova/nova.ts';
 import {reservePorts} from './ports.ts';
 import {all} from './run.ts';
 import {defaultBase, type LabState, stateFile, writeState} from './state.ts';
@@ -21,6 +22,8 @@ export type LabOptions = {
   tied?: boolean;
   /** Is told when a step begins; the function it returns is called when the step has ended. */
   onStep?: (name: string) => () => void;
+  /** With Nova: how many cells, and whether cell1 has a compute from the start. */
+  nova?: {cells: 1 | 2; compute: boolean} | undefined;
 };
 
 /** Users of the cell, with the rights of docs/operations: Nova reads the cache and the images, and writes only its disks. */
@@ -64,18 +67,31 @@ function makeBase(base: string): void {
 /** Ends everything that runs under the directory and removes it, whatever state it is in. `keep` leaves the files. */
 export async function stopLab(base = defaultBase(), {keep = false} = {}): Promise<void> {
   rmSync(stateFile(base), {force: true});
+  await stopNova(base, {keep});
   await stopDaemons(base); // Glance before its cluster: its connections end in order
-  await all(['glance', 'cell'].map(name => stopCeph(join(base, name), {keep})));
+  await all(['glance', 'cell', 'cell2'].map(name => stopCeph(join(base, name), {keep})));
   await stopDaemonsBelow(base);
   if (!keep) rmSync(base, {recursive: true, force: true, maxRetries: 3});
 }
 
-async function startAll({base, tied = false, onStep}: LabOptions & {base: string}, port: number): Promise<LabState> {
+async function startAll(options: LabOptions & {base: string}, port: number): Promise<LabState> {
+  const {base, tied = false} = options;
+  const step = stepper(options.onStep);
   const password = 'cellar-lab';
   const urls = {keystoneUrl: keystoneUrl(port + 80), glanceUrl: glanceUrl(port + 81)};
-  const ceph = (name: string, offset: number, pools: string[], users: Record<string, Caps>) =>
-    startCeph({name, base: join(base, name), port: port + offset, pools, users, tied});
-  const keystone = {base, port: port + 80, password, glanceUrl: urls.glanceUrl, tied};
+  const nova = options.nova && {base, port, password, ...urls, ...options.nova, tied, step};
+  const ceph = (name: string, first: number, pools: string[], users: Record<string, Caps>, mgr = false) =>
+    startCeph({name, base: join(base, name), port: first, pools, users, tied, mgr});
+  const cell = (name: string, first: number) =>
+    ceph(name, first, ['vms', 'cellar', 'images'], cellUsers, nova !== undefined); // Nova asks for pool statistics
+  const keystone = {
+    base,
+    port: port + 80,
+    password,
+    glanceUrl: urls.glanceUrl,
+    identities: nova && novaIdentities(nova),
+    tied,
+  };
   const glance = {
     base,
     port: port + 81,
@@ -85,32 +101,48 @@ async function startAll({base, tied = false, onStep}: LabOptions & {base: string
     tied,
   };
 
-  const [cellCeph, glanceCeph] = await all([
-    timed(onStep, 'Ceph of the cell', () => ceph('cell', 40, ['vms', 'cellar', 'images'], cellUsers)),
-    timed(onStep, 'Ceph of Glance', () => ceph('glance', 0, ['images'], glanceUsers)),
-    timed(onStep, 'Keystone', () => startKeystone(keystone)),
-    timed(onStep, "Glance's database", () => makeGlance(glance)),
+  const [cellCeph, glanceCeph, cell2Ceph, novaState] = await all([
+    step('Ceph of the cell', () => cell('cell', port + 40)),
+    step('Ceph of Glance', () => ceph('glance', port, ['images'], glanceUsers)),
+    nova?.cells === 2 ? step('Ceph of cell2', () => withPorts(first => cell('cell2', first))) : undefined,
+    nova && prepareNova(nova),
+    step('Keystone', () => startKeystone(keystone)).then(() => step('users and catalog', () => fillKeystone(keystone))),
+    step("Glance's database", () => makeGlance(glance)),
   ]);
-  await all([
-    timed(onStep, 'users and catalog', () => fillKeystone(keystone)),
-    timed(onStep, 'Glance', () => startGlance(glance)),
-  ]);
+  await all([step('Glance', () => startGlance(glance)), nova && novaState && startNova(novaState, nova)]);
   const agent = {
     novaConf: join(base, 'nova.conf'),
     cellarConf: join(base, 'cellar.conf'),
     socket: join(base, 'cellar.sock'),
   };
-  const state = {base, port, cell: files(cellCeph), glance: files(glanceCeph), ...urls, password, ...agent};
+  const state: LabState = {base, port, cell: files(cellCeph), glance: files(glanceCeph), ...urls, password, ...agent};
+  if (cell2Ceph) state.cell2 = files(cell2Ceph);
+  if (nova && novaState) {
+    state.nova = novaState;
+    await finishNova(state, novaState, nova);
+  }
   writeAgentFiles(state);
   writeState(state);
   return state;
 }
 
-async function timed<T>(onStep: LabOptions['onStep'], name: string, act: () => Promise<T>): Promise<T> {
-  const end = onStep?.(name);
-  const result = await act();
-  end?.();
-  return result;
+/** A slot of its own. */
+async function withPorts<T>(act: (first: number) => Promise<T>): Promise<T> {
+  const ports = await reservePorts({preferred: 22_000});
+  try {
+    return await act(ports.first);
+  } finally {
+    await ports.release();
+  }
+}
+
+function stepper(onStep: LabOptions['onStep']): Step {
+  return async (name, act) => {
+    const end = onStep?.(name);
+    const result = await act();
+    end?.();
+    return result;
+  };
 }
 
 const files = ({name, fsid, base}: Cluster) => ({name, fsid, base});

@@ -1,9 +1,10 @@
 /** What a running lab writes down about itself, and where tests and people find it. */
-import {existsSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {ClusterFiles} from './cluster.ts';
 import {isAlive, recordedDaemons} from './daemon.ts';
+import {type NovaState, novaDir} from './nova/state.ts';
 
 export type LabState = {
   base: string;
@@ -19,6 +20,10 @@ export type LabState = {
   novaConf: string;
   cellarConf: string;
   socket: string;
+  /** Only in a lab with Nova. */
+  nova?: NovaState;
+  /** The cluster of cell2, in a lab with Nova and two cells. */
+  cell2?: ClusterFiles;
 };
 
 /** Where a lab is when nobody says otherwise: one per user. */
@@ -60,3 +65,10 @@ export function runsAt(file: string): LabState | undefined {
 
 /** Every daemon of a lab, running or not: Keystone and Glance, and those of its two clusters. */
 export const labDaemons = (base: string) => [base, join(base, 'cell'), join(base, 'glance')].flatMap(recordedDaemons);
+
+/** Those of its Nova, some of which tests may have stopped. */
+export function novaDaemons(base: string) {
+  const hosts = join(novaDir(base), 'hosts');
+  const names = existsSync(hosts) ? readdirSync(hosts) : [];
+  return [join(base, 'cell2'), novaDir(base), ...names.map(name => join(hosts, name))].flatMap(recordedDaemons);
+}

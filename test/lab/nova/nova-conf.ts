@@ -1,0 +1,88 @@
+/** nova.conf of the control plane: nova-api, scheduler, conductors. */
+import {join} from 'node:path';
+import {logOf, type NovaCell, type NovaState, novaPorts} from './state.ts';
+
+export type ConfOptions = {keystoneUrl: string; password: string; port: number};
+
+/** For nova-api, the scheduler, the super-conductor and nova-manage. */
+export function apiConf(nova: NovaState, options: ConfOptions): string {
+  const cell0 = nova.apiDatabaseUrl.replace('/nova_api?', '/nova_cell0?');
+  return `[DEFAULT]
+host = controller
+enabled_apis = osapi_compute
+osapi_compute_listen = 127.0.0.1
+osapi_compute_listen_port = ${novaPorts(options.port).nova}
+osapi_compute_workers = 1
+${common(nova, nova.transportUrl, options)}
+[database]
+connection = ${cell0}
+[api_database]
+connection = ${nova.apiDatabaseUrl}
+[wsgi]
+api_paste_config = /etc/nova/api-paste.ini
+${authtoken('nova', options)}`;
+}
+
+/** For a cell's conductor. Only with the API's database can it answer for cell and host mappings. */
+export function conductorConf(nova: NovaState, cell: NovaCell, apiDatabase: boolean, options: ConfOptions): string {
+  return `[DEFAULT]
+host = conductor-${cell.name}
+${common(nova, cell.transportUrl, options)}
+[database]
+connection = ${cell.databaseUrl}
+${apiDatabase ? `[api_database]\nconnection = ${nova.apiDatabaseUrl}\n` : ''}`;
+}
+
+export function placementConf(nova: NovaState, options: ConfOptions): string {
+  return `[DEFAULT]
+log_file = ${logOf(nova, 'placement')}
+[api]
+auth_strategy = keystone
+[placement_database]
+connection = ${nova.apiDatabaseUrl.replace('/nova_api?', '/placement?')}
+${authtoken('placement', options)}`;
+}
+
+function common(nova: NovaState, transportUrl: string, options: ConfOptions): string {
+  return `my_ip = 127.0.0.1
+debug = true
+state_path = ${join(nova.dir, 'state')}
+transport_url = ${transportUrl}
+[conductor]
+workers = 1
+[scheduler]
+workers = 1
+[oslo_concurrency]
+lock_path = ${join(nova.dir, 'state', 'lock')}
+[oslo_policy]
+enforce_scope = false
+${['placement', 'neutron', 'glance', 'service_user'].map(section => client(section, options)).join('')}`;
+}
+
+/** How Nova logs in where it calls another service. */
+export function client(section: string, {keystoneUrl, password}: ConfOptions, username = 'nova'): string {
+  return `[${section}]
+auth_type = password
+auth_url = ${keystoneUrl}
+username = ${username}
+password = ${password}
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+region_name = RegionOne
+`;
+}
+
+function authtoken(username: string, {keystoneUrl, password}: ConfOptions): string {
+  return `[keystone_authtoken]
+auth_type = password
+auth_url = ${keystoneUrl}
+www_authenticate_uri = ${keystoneUrl}
+username = ${username}
+password = ${password}
+project_name = service
+user_domain_name = Default
+project_domain_name = Default
+service_token_roles_required = true
+`;
+}
