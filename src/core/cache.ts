@@ -23,12 +23,7 @@ export type Copies = {
 };
 
 export async function listCopies({cell, usage}: World, signal: AbortSignal): Promise<Copies> {
-  const [entries, retired, pins, written] = await Promise.all([
-    cell.index.list(signal),
-    cell.index.retired(signal),
-    cell.index.pins(signal),
-    cell.usage.list(signal),
-  ]);
+  const [{entries, retired, pins}, written] = await Promise.all([cell.index.survey(signal), cell.usage.list(signal)]);
   const lastUse = usage.merge(written);
   return {copies: entries.map(entry => copyOf(entry, pins, lastUse)), retired, pins};
 }

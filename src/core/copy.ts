@@ -22,6 +22,9 @@ export type CopyOptions = {name: string; signal: AbortSignal; onReceived: (bytes
 
 const asIs = new Set<string | undefined>(['raw', 'iso']);
 
+/** Is the file the disk, byte for byte? Other formats are converted. */
+export const isStoredAsIs = ({diskFormat}: ImageRecord): boolean => asIs.has(diskFormat);
+
 /**
  * Makes a sealed copy of the image under this name. Whatever Glance says the file is, it is looked at while it streams past, and
  * refused if it is anything else (docs/formats.md has the rules). Raw and ISO are stored as they come; other formats are
@@ -33,7 +36,7 @@ export async function makeCopy(
   world: World,
   options: CopyOptions,
 ): Promise<Sealed> {
-  return asIs.has(image.diskFormat)
+  return isStoredAsIs(image)
     ? storeAsIs(image, download, world, options)
     : convertCopy(image, download, world, options);
 }

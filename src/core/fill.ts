@@ -1,9 +1,12 @@
 import {randomBytes} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {makeCopy} from './copy.ts';
+import {awaitFill} from './await-fill.ts';
+import {formatBulletin} from './bulletin.ts';
+import {isStoredAsIs, makeCopy} from './copy.ts';
 import type {Entry} from './entry.ts';
 import {asCellarError, CellarError} from './errors.ts';
 import type {ImageRecord, Requester} from './image.ts';
+import {Paced} from './paced.ts';
 import {whyDifferent} from './plan.ts';
 import type {Lease} from './ports.ts';
 import type {Progress} from './request.ts';
@@ -20,6 +23,9 @@ export const fillLeases = 'cellar.fill.';
 
 /** The name of a fill's lease. */
 export const fillLease = (imageId: string): string => `${fillLeases}${imageId}`;
+
+/** ms between two looks at another host's fill, at least, however often it is said to have ended. */
+const betweenLooks = 50;
 
 /** A cached copy's image is `<image id>.<generation>`. */
 export const copyName = (imageId: string, generation: string): string => `${imageId}.${generation}`;
@@ -66,6 +72,7 @@ async function fillOrWait(
   const {cell, limits, emit} = world;
   const started = performance.now();
   for (;;) {
+    const looked = performance.now();
     const entry = await cell.index.get(image.id, caller);
     if (entry !== undefined && whyDifferent(image, entry) === undefined) return {entry, glanceBytes: 0, ms: 0};
     const lease = await cell.leases.acquire(fillLease(image.id), caller);
@@ -76,13 +83,16 @@ async function fillOrWait(
         await lease.release();
       }
     }
-    if (performance.now() - started > limits.waitTimeout) throw waitedInVain(image, limits.waitTimeout);
+    const most = started + limits.waitTimeout - performance.now();
+    if (most <= 0) throw waitedInVain(image, limits.waitTimeout);
     emit({
       type: 'fill-waiting',
       image: image.id,
       holder: (await cell.leases.holder(fillLease(image.id), caller)) ?? 'nobody',
     });
-    await sleep(limits.waitPoll * (0.75 + Math.random() / 2), undefined, {signal: caller});
+    await awaitFill(image.id, fillLease(image.id), world, {signal: caller, report, most});
+    const early = Math.min(betweenLooks, limits.waitPoll) - (performance.now() - looked);
+    if (early > 0) await sleep(early, undefined, {signal: caller});
   }
 }
 
@@ -107,9 +117,14 @@ async function fillUnderLease(
       return {entry: replaces, glanceBytes: 0, ms: 0};
     }
     emit({type: 'fill-started', image: image.id, generation, size});
+    const tell = (progress: Progress) => {
+      report(progress);
+      lease.tell(formatBulletin({...progress, generation}));
+    };
+    tell({image: image.id, received: 0, size});
     await removeLeftovers(image.id, world, signal);
-    await makeRoom(size, world, signal);
-    const copy = await writeCopy(image, requester, generation, world, {signal, report});
+    await makeRoom(sizeInPool(image), world, signal);
+    const copy = await writeCopy(image, requester, generation, world, {signal, report: tell});
     signal.throwIfAborted();
     const {entry} = copy;
     if (!(await cell.index.publish(entry, replaces, signal))) throw outrun(image);
@@ -150,13 +165,15 @@ async function writeCopy(
   {signal, report}: Flight<Progress>,
 ): Promise<{entry: Entry; written: number}> {
   const {images, self} = world;
+  using progress = new Paced(received => report({image: image.id, received, size: image.size ?? 0}));
   const left = new AbortController(); // a body that nobody began to read does not end by itself
   try {
     const ownReadable = await isOwnReadable(image, requester, world, signal);
     const download = await images.download(image, requester, AbortSignal.any([signal, left.signal]));
-    const onReceived = progressReporter(image.id, image.size ?? 0, report);
+    const onReceived = (received: number) => progress.push(received);
     const name = copyName(image.id, generation);
     const sealed = await makeCopy(image, download, world, {name, signal, onReceived});
+    progress.flush();
     const {snapshot, size, stored, digests, verified, rawDigest} = sealed;
     const entry: Entry = {
       schema: 1,
@@ -200,20 +217,9 @@ async function removeLeftovers(imageId: string, world: World, signal: AbortSigna
   for (const name of names) if (!known.has(name)) await removeCopy(name, 'its filler died', world, signal);
 }
 
-/** Tells at most every 100 ms, and always at the end. */
-function progressReporter(
-  image: string,
-  size: number,
-  report: (progress: Progress) => void,
-): (received: number) => void {
-  let last = 0;
-  return received => {
-    const now = performance.now();
-    if (now - last < 100 && received !== size) return;
-    last = now;
-    report({image, received, size});
-  };
-}
+/** Bytes that the copy may take, as far as they are known: what is converted becomes as large as its disk. */
+const sizeInPool = (image: ImageRecord): number =>
+  (isStoredAsIs(image) ? image.size : (image.virtualSize ?? image.size)) ?? 0;
 
 const outrun = (image: ImageRecord) =>
   new CellarError(

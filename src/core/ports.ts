@@ -141,11 +141,23 @@ export interface Index {
   unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
   /** Claims of fills that run, or died. */
   claims(signal: AbortSignal): Promise<{image: string; generation: string}[]>;
+/** All that the index holds, of one reading. What is retired while it is read is among the entries, the retired, or both. */
+export type Survey = {
+  entries: Entry[];
+  retired: Retired[];
+  /** Images whose copy is never evicted. */
+  pins: string[];
+  /** Claims of fills that run, or died. */
+  claims: {image: string; generation: string}[];
+};
+
   /** Takes the entry out if it is still exactly this one, and in the same op writes down its copy as retired. `sparePinned`: not while the image is pinned. */
   retire(entry: Entry, retired: Retired, signal: AbortSignal, options?: {sparePinned?: boolean}): Promise<boolean>;
   /** One that cannot be read is told as quarantined: its copy stays until somebody has looked. */
   retired(signal: AbortSignal): Promise<Retired[]>;
   /** Strikes a retired copy off if it is still written down exactly so, or writes down `instead`. */
+  /** Everything at once, for who needs more than one kind of it: the same as `list`, `retired`, `pins` and `claims` tell. */
+  survey(signal: AbortSignal): Promise<Survey>;
   forget(retired: Retired, signal: AbortSignal, instead?: Retired): Promise<boolean>;
   /** Images whose copy is never evicted. A pin needs no entry, and outlives it. */
   pins(signal: AbortSignal): Promise<string[]>;
@@ -164,7 +176,12 @@ export interface Usage {
 export type Lease = {
   /** Aborts when the lease could not be renewed in time: stop writing. */
   readonly lost: AbortSignal;
-  /** Gives it back; idempotent, and never fails: an unreleased lease ends by its duration. */
+  /**
+   * Tells those who follow the lease. Nothing waits for it and it never fails: of what is told quickly in a row only the newest
+   * is heard, and who begins to follow later hears that too. At most `mostTold` bytes are heard.
+   */
+  tell(news: string): void;
+  /** Gives it back; idempotent, and never fails: an unreleased lease ends by its duration. Who follows it hears that it ended. */
   release(): Promise<void>;
 };
 
@@ -181,12 +198,26 @@ export interface Leases {
 /** A disk being made: written before the clone, cleared after it was verified. Proof that what stands there may be torn. */
 export type Intent = {
   schema: 1;
+/** Bytes of one piece of news. */
+export const mostTold = 4096;
+
+/** News; or nothing in the time that was given; or `ended`: the lease was given back, or cannot be followed any more. Time to look again. */
+export type Heard = {told: string} | 'nothing' | 'ended';
+
+/** One who follows a lease. What is heard is anybody's word: whoever may write to the pool may tell. Ends when it is disposed of, which never fails. */
+export interface Follower extends AsyncDisposable {
+  /** Waits so many ms. After `ended` always `ended`. */
+  next(ms: number, signal: AbortSignal): Promise<Heard>;
+}
+
   host: string;
   /** One run of one agent: a new one at every start. */
   run: string;
   /** ISO time, of the host that wrote it. */
   since: string;
   image: string;
+  /** From now on what is told of the lease is kept for the follower. undefined: nobody holds it. A dead holder's may be followed, and is silent. */
+  follow(name: string, signal: AbortSignal): Promise<Follower | undefined>;
   parent: SnapshotSpec;
 };
 

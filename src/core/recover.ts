@@ -39,10 +39,9 @@ type Left = {names: string[]; claim: string | undefined};
 /** By image: its copies that the index does not know, and the claim of a fill that runs or died. Seen in passing: to be looked at again before anything is done. */
 async function leftOfFills({cell}: World, signal: AbortSignal): Promise<Map<string, Left>> {
   const left = new Map<string, Left>();
-  for (const {image, generation} of await cell.index.claims(signal)) left.set(image, {names: [], claim: generation});
   const names = await cell.copies.list(signal);
-  const entries = await cell.index.list(signal);
-  const retired = await cell.index.retired(signal); // after the entries, as in knownCopies
+  const {entries, retired, claims} = await cell.index.survey(signal); // after the names: what is published in between is known
+  for (const {image, generation} of claims) left.set(image, {names: [], claim: generation});
   const known = new Set([...entries, ...retired].map(({rbdImage}) => rbdImage));
   for (const name of names) {
     const image = imageOfCopy(name);

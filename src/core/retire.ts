@@ -41,11 +41,9 @@ export async function makeRoom(wanted: number, world: World, signal: AbortSignal
 
 async function gatherFacts(wanted: number, {cell, limits, usage}: World, signal: AbortSignal): Promise<CacheFacts> {
   const {maxFill} = limits.cache;
-  const [entries, pins, lastUse, retired, room] = await Promise.all([
-    cell.index.list(signal),
-    cell.index.pins(signal),
+  const [{entries, pins, retired}, lastUse, room] = await Promise.all([
+    cell.index.survey(signal),
     cell.usage.list(signal),
-    cell.index.retired(signal),
     maxFill > 0 ? cell.copies.room(signal) : undefined,
   ]);
   return {

@@ -1,6 +1,6 @@
 import {type Entry, formatEntry, parseEntry} from '../core/entry.ts';
 import {parseRetired, type Retired, replaced} from '../core/evict.ts';
-import type {Index} from '../core/ports.ts';
+import type {Index, Survey} from '../core/ports.ts';
 import type {Connection} from './connection.ts';
 import {listOmap} from './omap.ts';
 
@@ -36,8 +36,22 @@ export class RbdIndex implements Index {
   }
 
   async list(signal: AbortSignal): Promise<Entry[]> {
-    const all = await this.#all(signal);
-    return [...all].filter(([key]) => !key.includes('.')).flatMap(([, value]) => this.#tryRead(value));
+    return (await this.survey(signal)).entries;
+  }
+
+  /** The keys come in order, an entry's before those of its copies: what is retired between two pages is seen at least once. */
+  async survey(signal: AbortSignal): Promise<Survey> {
+    const all = await this.#connection.use(this.#pool, signal, pool => listOmap(pool, object));
+    const seen: Survey = {entries: [], retired: [], pins: [], claims: []};
+    for (const [key, value] of all) {
+      const before = (suffix: string) => key.slice(0, -suffix.length);
+      if (!key.includes('.')) seen.entries.push(...this.#tryRead(value));
+      else if (key.endsWith(pinSuffix)) seen.pins.push(before(pinSuffix));
+      else if (key.endsWith(claimSuffix)) seen.claims.push({image: before(claimSuffix), generation: value.toString()});
+      else if (key.endsWith(retiredSuffix))
+        seen.retired.push(this.#keep(parseRetired(before(retiredSuffix), value.toString()), value));
+    }
+    return seen;
   }
 
   async claim(imageId: string, generation: string, signal: AbortSignal): Promise<void> {
@@ -68,10 +82,7 @@ export class RbdIndex implements Index {
   }
 
   async claims(signal: AbortSignal): Promise<{image: string; generation: string}[]> {
-    const all = await this.#all(signal);
-    return [...all]
-      .filter(([key]) => key.endsWith(claimSuffix))
-      .map(([key, value]) => ({image: key.slice(0, -claimSuffix.length), generation: value.toString()}));
+    return (await this.survey(signal)).claims;
   }
 
   async retire(
@@ -89,10 +100,7 @@ export class RbdIndex implements Index {
   }
 
   async retired(signal: AbortSignal): Promise<Retired[]> {
-    const all = await this.#all(signal);
-    return [...all]
-      .filter(([key]) => key.endsWith(retiredSuffix))
-      .map(([key, value]) => this.#keep(parseRetired(key.slice(0, -retiredSuffix.length), value.toString()), value));
+    return (await this.survey(signal)).retired;
   }
 
   async forget(retired: Retired, signal: AbortSignal, instead?: Retired): Promise<boolean> {
@@ -104,8 +112,7 @@ export class RbdIndex implements Index {
   }
 
   async pins(signal: AbortSignal): Promise<string[]> {
-    const all = await this.#all(signal);
-    return [...all.keys()].filter(key => key.endsWith(pinSuffix)).map(key => key.slice(0, -pinSuffix.length));
+    return (await this.survey(signal)).pins;
   }
 
   async pin(imageId: string, signal: AbortSignal): Promise<void> {
@@ -116,10 +123,6 @@ export class RbdIndex implements Index {
   async unpin(imageId: string, signal: AbortSignal): Promise<void> {
     const remove = [pinOf(imageId)];
     await this.#connection.use(this.#pool, signal, pool => pool.omapCompareAndSet(object, {remove}));
-  }
-
-  #all(signal: AbortSignal): Promise<Map<string, Buffer>> {
-    return this.#connection.use(this.#pool, signal, pool => listOmap(pool, object));
   }
 
   #read(value: Buffer): Entry {

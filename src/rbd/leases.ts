@@ -1,8 +1,13 @@
 import {randomUUID} from 'node:crypto';
-import type {Lease, Leases} from '../core/ports.ts';
+import type {Follower, Lease, Leases} from '../core/ports.ts';
 import type {Connection} from './connection.ts';
+import {follow} from './follower.ts';
+import {Teller} from './teller.ts';
 
 const lockName = 'cellar';
+
+/** ms that a notify waits for a watcher that is dead. */
+const notifyTimeout = 2000;
 
 export type LeasesOptions = {
   connection: Connection;
@@ -14,7 +19,7 @@ export type LeasesOptions = {
   onLost?: (name: string) => void;
 };
 
-/** `Leases` on cls_lock: an exclusive lock with a duration on an object of the lease's name. */
+/** `Leases` on cls_lock: an exclusive lock with a duration on an object of the lease's name. Followers watch the object, which goes with its release. */
 export class RbdLeases implements Leases {
   readonly #options: LeasesOptions;
 
@@ -33,6 +38,11 @@ export class RbdLeases implements Leases {
     const {lockers} = await connection.use(pool, signal, opened => opened.listLockers(name, lockName));
     const [first] = lockers;
     return first && `${first.client} at ${first.address}`;
+  }
+
+  follow(name: string, signal: AbortSignal): Promise<Follower | undefined> {
+    const {connection, pool} = this.#options;
+    return follow(connection, pool, name, signal);
   }
 
   async list(prefix: string, signal: AbortSignal): Promise<string[]> {
@@ -54,11 +64,13 @@ export class RbdLeases implements Leases {
     const {duration, connection, pool, onLost} = this.#options;
     const lost = new AbortController();
     const stop = new AbortController();
+    const teller = new Teller(news => this.#notify(name, news, stop.signal));
     let good = asked;
     let renewing = false;
     const renew = async () => {
       if (performance.now() - good > (duration * 2) / 3) return lose();
       if (renewing) return;
+      teller.repeat();
       renewing = true;
       const begun = performance.now();
       try {
@@ -73,18 +85,29 @@ export class RbdLeases implements Leases {
     const timer = setInterval(() => void renew(), duration / 6);
     const lose = () => {
       clearInterval(timer);
+      teller.end();
       if (stop.signal.aborted || lost.signal.aborted) return;
       lost.abort(new Error(`the lease ${name} was lost`));
       onLost?.(name);
     };
     const release = async () => {
       clearInterval(timer);
+      teller.end();
       if (stop.signal.aborted) return;
       stop.abort();
       await connection
         .use(pool, AbortSignal.timeout(duration), opened => opened.removeLocked(name, lockName, cookie))
         .catch(() => {});
     };
-    return {lost: lost.signal, release};
+    const tell = (news: string) => {
+      if (!stop.signal.aborted && !lost.signal.aborted) teller.tell(news);
+    };
+    return {lost: lost.signal, tell, release};
+  }
+
+  /** Outside of `use`: that an object is not watched, or not there any more, is no fault of the connection. */
+  async #notify(name: string, news: Buffer, signal: AbortSignal): Promise<void> {
+    const opened = await this.#options.connection.use(this.#options.pool, signal, async pool => pool);
+    await opened.notify(name, news, notifyTimeout);
   }
 }

@@ -56,7 +56,7 @@ test('what is retired or quarantined is not for recovery to remove, nor what is 
   const copy = await cell.index.get(image.id);
   if (copy === undefined) return t.fail();
   cell.before = async step => {
-    if (step !== 'retired') return;
+    if (step !== 'survey') return;
     cell.before = () => {};
     t.true(await retire(copy, 'it was evicted meanwhile', world, never));
   };

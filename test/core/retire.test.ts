@@ -73,7 +73,7 @@ test('a fill makes room for itself first; when that cannot be done it goes on', 
   t.false(cell.entries.has(entries[0]?.image ?? ''));
   t.true(cell.entries.has(entries[1]?.image ?? ''));
   cell.before = step => {
-    if (step === 'pins') throw new CellarError('timeout', 'no answer');
+    if (step === 'survey') throw new CellarError('timeout', 'no answer');
   };
   t.is((await resolve(world, {image: images.add(Buffer.alloc(MiB, 8)).id, name: 'next'})).outcome, 'filled');
   t.true(types(world).includes('janitor-failed'));
@@ -189,4 +189,28 @@ test('a Glance that is down retires nothing, and is not asked for ever', async t
     entries.slice(0, 4).map(({image}) => image),
   );
   t.is(cell.entries.size, 5);
+});
+
+test('before a fill the index is listed once, whatever is kept in it', async t => {
+  const {cell, images, world} = await cachedCell(2, {cache: {...limits, maxBytes: 3 * MiB}});
+  const listings: string[] = [];
+  cell.before = step => {
+    if (['survey', 'index-list', 'pins', 'retired'].includes(step)) listings.push(step);
+  };
+  await resolve(world, {image: images.add(Buffer.alloc(2 * MiB, 7)).id, name: 'large'});
+  t.deepEqual(listings, ['survey']);
+});
+
+test('an image that is converted makes room for its disk, where that is known; another for its file', async t => {
+  for (const [diskFormat, virtualSize, left] of [
+    ['qcow2', 2 * MiB, 1],
+    ['qcow2', undefined, 2],
+    ['raw', 2 * MiB, 2],
+  ] as const) {
+    const {cell, images, world} = await cachedCell(2, {cache: {...limits, maxBytes: 3 * MiB}});
+    const {id} = images.add(Buffer.alloc(MiB, 7), {diskFormat, virtualSize});
+    await resolve(world, {image: id, name: 'new'}).catch(() => {}); // what is in it does not matter here
+    const old = cachedIn(cell).filter(image => image !== id);
+    t.is(old.length, left, `${diskFormat} ${virtualSize}`);
+  }
 });

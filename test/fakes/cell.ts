@@ -14,6 +14,7 @@ import type {
   SnapshotSpec,
   WriteOptions,
 } from '../../src/core/ports.ts';
+import {FakeNews} from './news.ts';
 
 type FakeImage = {
   data: Buffer;
@@ -169,6 +170,16 @@ export class FakeCell implements Cell {
       this.claims.set(imageId, generation);
     },
     publish: async (entry: Entry, replaces: Entry | undefined) => {
+    survey: async () => {
+      await this.before('survey', this.cachePool);
+      const read = <V>(all: Map<string, string>) => [...all.values()].map(text => JSON.parse(text) as V);
+      return {
+        entries: read<Entry>(this.entries),
+        retired: read<Retired>(this.retiredCopies),
+        pins: [...this.pinned],
+        claims: [...this.claims].map(([image, generation]) => ({image, generation})),
+      };
+    },
       await this.before('publish', entry.image);
       if (this.claims.get(entry.image) !== entry.generation) return false;
       if (this.entries.get(entry.image) !== (replaces && JSON.stringify(replaces))) return false;
@@ -236,10 +247,21 @@ export class FakeCell implements Cell {
       this.lose = () => lost.abort(new Error('lost'));
       const release = async () => {
         if (await fails(() => this.before('release', name))) return;
-        if (this.held.get(name) === cookie) this.held.delete(name);
+        if (isHeld()) {
+          this.held.delete(name);
+          this.news.end(name);
+        }
         this.abandoned.delete(name);
       };
-      return {lost: lost.signal, release};
+      const isHeld = () => this.held.get(name) === cookie;
+      const tell = (news: string) => {
+        if (isHeld()) this.news.tell(name, news);
+      };
+      return {lost: lost.signal, tell, release};
+    },
+    follow: async (name: string) => {
+      await this.before('follow', name);
+      return this.held.has(name) || this.abandoned.has(name) ? this.news.follow(name) : undefined;
     },
     holder: async (name: string) => this.held.get(name),
     list: async (prefix: string) => [...this.held.keys(), ...this.abandoned].filter(name => name.startsWith(prefix)),
@@ -252,6 +274,9 @@ export class FakeCell implements Cell {
 
   readonly intents = {
     get: async (disk: DiskSpec) => {
+  /** What is told of leases, and those who follow them. */
+  readonly news = new FakeNews();
+
       await this.before('intent-get', disk.name);
       return parse(this.journal.get(key(disk)));
     },

@@ -1,37 +1,11 @@
 /** The agent dies, or is told to stop, in the middle of a fill. */
 import {randomBytes} from 'node:crypto';
 import test from 'ava';
-import {startProxy} from '../helpers/proxy.ts';
 import {openstack} from '../lab/shared.ts';
 import {answer, makePlace} from './place.ts';
+import {slowGlance} from './slow-glance.ts';
 
 const mib = 1024 * 1024;
-
-/** Glance's answer slowed down: half of the image at once, the rest after `open` resolves. */
-async function slowGlance() {
-  const proxy = await startProxy(openstack().glanceUrl);
-  const gate = Promise.withResolvers<void>();
-  proxy.fault = ({path}, _, upstream) => {
-    if (!path.endsWith('/file')) return false;
-    upstream(async (answer, response) => {
-      response.writeHead(200, answer.headers);
-      let sent = 0;
-      try {
-        for await (const chunk of answer) {
-          if (sent > 16 * mib) await gate.promise;
-          sent += chunk.length;
-          if (response.destroyed) return;
-          response.write(chunk);
-        }
-        response.end();
-      } catch {
-        response.destroy(); // the agent went away in mid-body, which is the point
-      }
-    });
-    return true;
-  };
-  return {proxy, open: gate.resolve, [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose]()};
-}
 
 test.serial('SIGKILL in mid-fill: the next request succeeds within the lease and what was left is gone', async t => {
   await using glance = await slowGlance();

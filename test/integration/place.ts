@@ -19,6 +19,8 @@ export type Place = AsyncDisposable & {
   startAgent(env?: Record<string, string>): Promise<AgentProcess>;
   /** `cellar ARGS --json` against this place's agent. */
   cellar(...args: string[]): Promise<CliResult>;
+  /** Another host of this place's cell: its agent, and its command line. */
+  host(name: string): Pick<Place, 'files' | 'socket' | 'startAgent' | 'cellar'>;
   /** Names of the images in the cache pool. */
   cacheImages(): Promise<string[]>;
   /** All objects of the cache pool. */
@@ -35,7 +37,7 @@ export type PlaceOptions = {
   host?: string;
 };
 
-export async function makePlace({glance, conf = '', host = 'compute-1'}: PlaceOptions = {}): Promise<Place> {
+export async function makePlace({glance, conf = '', host: first = 'compute-1'}: PlaceOptions = {}): Promise<Place> {
   const cell = cellCluster();
   const {novaConf} = lab();
   const [cache, vms] = [await cell.createPool('cache'), await cell.createPool('vms')];
@@ -49,7 +51,7 @@ export async function makePlace({glance, conf = '', host = 'compute-1'}: PlaceOp
   writeFileSync(
     join(dir, 'cellar.conf'),
     `[DEFAULT]
-host = ${host}
+host = ${first}
 [libvirt]
 images_rbd_pool = ${vms}
 ${glance === undefined ? '' : `[glance]\nendpoint_override = ${glance}\n`}
@@ -64,15 +66,23 @@ log_level = debug
 ${conf}
 `,
   );
+  const host: Place['host'] = name => {
+    const own = join(dir, `${name}.conf`);
+    const itsSocket = join(dir, `${name}.sock`);
+    const spool = join(dir, `${name}.spool`);
+    writeFileSync(
+      own,
+      `[DEFAULT]\nhost = ${name}\n[image_store]\nspool_dir = ${spool}\n[agent]\nsocket = ${itsSocket}\n`,
+    );
+    return reached([...files, own], itsSocket);
+  };
   return {
     cell,
     cache,
     vms,
     dir,
-    files,
-    socket,
-    startAgent: env => startAgent(files, env),
-    cellar: (...args) => cellar([...args, '--json', '--socket', socket]),
+    ...reached(files, socket),
+    host,
     cacheImages: async () => JSON.parse(await cell.rbd('ls', cache, '--format=json')),
     objects: async () => (await rados(cell, cache, 'ls')).split('\n'),
     omapKeys: object => omapKeys(cell, cache, object),
@@ -83,6 +93,14 @@ ${conf}
     },
   };
 }
+
+/** An agent's files and socket, how it is started and asked. */
+const reached = (files: string[], socket: string): Pick<Place, 'files' | 'socket' | 'startAgent' | 'cellar'> => ({
+  files,
+  socket,
+  startAgent: env => startAgent(files, env),
+  cellar: (...args) => cellar([...args, '--json', '--socket', socket]),
+});
 
 const rados = ({conf}: Cluster, pool: string, ...args: string[]) => run('rados', ['-c', conf, '-p', pool, ...args]);
 

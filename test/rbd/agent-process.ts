@@ -13,6 +13,8 @@ export type AgentWork = {
   leaseDuration: number;
   /** Name of a lease to hold. */
   hold?: string;
+  /** Name of a lease to follow. */
+  follow?: string;
   /** Name of a copy to write to, for ever. */
   write?: string;
 };
@@ -36,7 +38,7 @@ export async function agentProcess(work: AgentWork): Promise<{child: ChildProces
   return {child, kill};
 }
 
-async function main({user, pool, leaseDuration, hold, write}: AgentWork) {
+async function main({user, pool, leaseDuration, hold, follow, write}: AgentWork) {
   const cell = rbdCell({
     binding: loadBinding(),
     connect: connectAs(cellCluster(), user),
@@ -48,6 +50,7 @@ async function main({user, pool, leaseDuration, hold, write}: AgentWork) {
   });
   const {signal} = new AbortController();
   if (hold !== undefined && (await cell.leases.acquire(hold, signal)) === undefined) throw new Error('it is held');
+  if (follow !== undefined && (await cell.leases.follow(follow, signal)) === undefined) throw new Error('it is free');
   if (write !== undefined) {
     const writer = await cell.copies.create(write, 2 ** 40, signal);
     const object = Buffer.alloc(4 << 20, 1);

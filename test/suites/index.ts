@@ -164,4 +164,26 @@ export const indexSuite: Suite = (test, name, makeSubject) => {
     await other.index.unpin(entry.image, never);
     t.true(await cell.index.retire(entry, someRetired(entry), never, {sparePinned: true}));
   });
+
+  test(`${name}: a survey tells in one reading what the lists tell one by one`, async t => {
+    const subject = await makeSubject();
+    const {cell, other} = subject;
+    const [kept, left] = [await published(subject), await published(subject)];
+    const retired = someRetired(left);
+    await cell.index.retire(left, retired, never);
+    await cell.index.pin(kept.image, never);
+    await cell.index.claim(left.image, 'the next', never);
+    const seen = await other.index.survey(never);
+    const of = (images: {image: string}[]) => images.filter(({image}) => [kept.image, left.image].includes(image));
+    t.deepEqual(of(seen.entries), [kept]);
+    t.deepEqual(of(seen.retired), [retired]);
+    t.deepEqual(of(seen.claims), [{image: left.image, generation: 'the next'}]);
+    t.true(seen.pins.includes(kept.image));
+    t.false(seen.pins.includes(left.image));
+    const [entry] = of(seen.entries) as Entry[];
+    const mine = entry ?? kept;
+    t.true(await other.index.retire(mine, someRetired(mine), never), 'what it tells is good for a compare-and-set');
+    await cell.index.unpin(kept.image, never);
+    await cell.index.unclaim(left.image, 'the next', never);
+  });
 };
