@@ -15,8 +15,9 @@ const doors: Record<string, (string | RegExp)[]> = {
   config: ['config', 'core'],
   convert: ['convert', 'core'],
   api: ['api', 'core'],
+  facade: ['facade', 'core', 'http'],
   cli: ['cli', /^api\/(client|wire|agent)\.ts$/, 'config', /^core\/errors\.ts$/],
-  daemon: ['daemon', 'convert', 'core', 'rbd', 'keystone', 'glance', 'config', 'api'],
+  daemon: ['daemon', 'convert', 'core', 'rbd', 'keystone', 'glance', 'config', 'api', 'facade'],
 };
 
 /** Libraries are for the folder that owns what they talk to. */
@@ -29,6 +30,7 @@ const libraries: Record<string, string[]> = {
   config: [],
   convert: ['zod'],
   api: ['got', 'zod'],
+  facade: [],
   cli: ['yargs', 'yargs/helpers'],
   daemon: ['pino'],
 };

@@ -15,7 +15,7 @@ import {Connections} from './connections.ts';
 import {handle} from './handle.ts';
 import {errorBody, Refusal, statusOf} from './problem.ts';
 import {newRequestId, requestIdOf} from './request.ts';
-import {listenOn, type SocketOptions} from './socket.ts';
+import {type InheritedSocket, listenOn, type SocketOptions} from './socket.ts';
 import {headers, mediaTypes} from './wire.ts';
 
 export type ApiOptions = {
@@ -56,10 +56,10 @@ export interface ApiServer {
   /** Requests whose answer is not out yet. */
   readonly inFlight: number;
   /** Once. */
-  listen(socket: SocketOptions): Promise<void>;
+  listen(socket: SocketOptions | InheritedSocket): Promise<void>;
   /**
    * Stops: no new connection from now on, idle ones closed at once, running requests go on until `deadline` aborts, and are
-   * then `cancelled`. Resolves when the last one is answered and the socket file is gone. Never rejects; may be called again
+   * then `cancelled`. Resolves when the last one is answered and the socket file, if it is ours, is gone. Never rejects; may be called again
    * with a nearer deadline.
    */
   drain(deadline: AbortSignal): Promise<void>;

@@ -9,11 +9,16 @@ export type SocketOptions = {
   mode: number;
 };
 
+/** A listening socket that somebody else has opened, and keeps: its file descriptor. Its path and its rights are theirs. */
+export type InheritedSocket = {fd: number};
+
 /**
  * Listens on the path. A socket file on which nobody answers was left by an agent that died, and is taken away; one on which
  * somebody answers, and a file that is no socket, are `conflict`.
  */
-export async function listenOn(server: Server, {path, mode}: SocketOptions): Promise<void> {
+export async function listenOn(server: Server, socket: SocketOptions | InheritedSocket): Promise<void> {
+  if ('fd' in socket) return listenInherited(server, socket.fd);
+  const {path, mode} = socket;
   if (path.includes('\0') || Buffer.byteLength(path) > maxPath) throw tooLong(path);
   await removeStale(path);
   try {
@@ -59,6 +64,13 @@ function answers(path: string): Promise<boolean> {
     };
     socket.once('connect', () => settle(true));
     socket.once('error', ({code}: NodeJS.ErrnoException) => settle(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
+  });
+}
+
+function listenInherited(server: Server, fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', error => reject(cannotListen(`the inherited socket (file descriptor ${fd})`, error)));
+    server.listen({fd}, resolve);
   });
 }
 

@@ -1,3 +1,4 @@
+import {isIP} from 'node:net';
 import {stringRepr} from './text.ts';
 import {Invalid, type ValueType} from './types.ts';
 
@@ -30,3 +31,24 @@ export function uuid(): ValueType<string> {
   };
   return {name: 'UUID', parse, ...plain};
 }
+
+export type Address = {host: string; port: number};
+
+/** An IP address and a TCP port to listen on; empty: none. An IPv6 address stands in brackets. */
+export function address(): ValueType<Address | undefined> {
+  const parse = (text: string): Address | undefined => {
+    if (text === '') return undefined;
+    const [, bracketed, plainHost, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+    const host = bracketed ?? plainHost ?? '';
+    const port = Number(digits);
+    const family = bracketed === undefined ? 4 : 6;
+    if (isIP(host) !== family || host.includes('%') || port < 1 || port > 65535)
+      throw new Invalid('must be an IP address and a port such as 127.0.0.1:9292 or [::1]:9292');
+    return {host, port};
+  };
+  const show = (value: Address | undefined) => (value === undefined ? '' : formatAddress(value));
+  return {name: 'address:port', parse, str: show, repr: value => stringRepr(show(value))};
+}
+
+export const formatAddress = ({host, port}: Address): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

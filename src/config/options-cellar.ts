@@ -1,5 +1,5 @@
 import {list} from './containers.ts';
-import {mode, pool, uuid} from './names.ts';
+import {address, mode, pool, uuid} from './names.ts';
 import {ours, oursIfSet} from './option.ts';
 import {choice, filled, integer, string} from './types.ts';
 
@@ -213,6 +213,30 @@ export const cellarOptions = {
       reload: true,
       help: 'How long the agent lets requests finish when it is told to stop. Fills are given up at once; another host goes on.',
       reason: 'A clone takes seconds; systemd kills after 90 s.',
+    }),
+  },
+  facade: {
+    listen: ours(address(), {
+      default: '',
+      help: "Where the agent serves Glance to an unmodified nova-compute, such as 127.0.0.1:9292; Nova's `[glance] endpoint_override` is then http:// and this address. Empty: nowhere.",
+      reason:
+        'Who uses the API or the command line needs none. Whoever reaches the address reaches Glance, so it is one of this host.',
+    }),
+    upstream: ours(list(string()), {
+      default: '',
+      help: "URLs of the real Glance, tried in random order. Empty: what [glance] says beside the facade's own address, else the service catalogue.",
+      reason: 'The catalogue knows it, and needs the login of [service_user] to be asked.',
+    }),
+    hold_timeout: ours(atLeast(0), {
+      default: '1800',
+      unit: 'seconds',
+      help: 'How long Nova waits for an image to get into the cache. Then it is told nothing of it and downloads the image itself, and the fill goes on.',
+      reason: 'Nova waits as long as it takes; a download of its own would take longer than what is left of the fill.',
+    }),
+    max_connections: ours(atLeast(1), {
+      default: '256',
+      help: 'Connections that are served at once; more are closed.',
+      reason: 'A nova-compute has about one for each build, of which it runs ten.',
     }),
   },
 };

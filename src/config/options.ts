@@ -18,6 +18,7 @@ export const groupHelp: Record<GroupName, string> = {
   cell: 'Which cell this host is in, and how to make sure of it.',
   image_store: "The cell's Ceph: where cached copies and disks live, and how patient to be with it.",
   agent: 'The daemon itself.',
+  facade: 'Glance on this host, for a nova-compute that knows nothing of cellar. See operations.md.',
   DEFAULT: 'Read from nova.conf.',
   libvirt: 'Read from nova.conf.',
   glance: 'Read from nova.conf: how to reach Glance.',

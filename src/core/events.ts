@@ -11,6 +11,7 @@ export type Event =
   | {type: 'disk-repaired'; pool: string; name: string; why: string}
   | {type: 'copy-retired'; image: string; name: string; why: string; quarantined: boolean}
   | {type: 'janitor-failed'; step: string; error: Error}
-  | {type: 'lease-lost'; name: string};
+  | {type: 'lease-lost'; name: string}
+  | {type: 'offer-failed'; image: string; error: Error};
 
 export type Emit = (event: Event) => void;

@@ -4,30 +4,37 @@ import {type ApiServer, createApi} from '../api/server.ts';
 import {version} from '../config/version.ts';
 import {qemuConverter} from '../convert/converter.ts';
 import type {Filled} from '../core/fill.ts';
+import type {ImageRecord, Requester} from '../core/image.ts';
 import {keepSweeping} from '../core/janitor.ts';
+import {type OfferOptions, offerCopy} from '../core/offer.ts';
 import {recover} from '../core/recover.ts';
 import type {Progress} from '../core/request.ts';
 import {SingleFlight, Turns} from '../core/single-flight.ts';
 import {UsageLog} from '../core/usage.ts';
 import type {World} from '../core/world.ts';
+import {createFacade, type Facade} from '../facade/server.ts';
 import {GlanceClient} from '../glance/client.ts';
+import {Endpoints} from '../glance/endpoints.ts';
+import {parseRecord} from '../glance/record.ts';
 import {Session} from '../keystone/session.ts';
 import {loadBinding} from '../rbd/binding.ts';
 import {rbdCell} from '../rbd/cell.ts';
 import {CellarAgent} from './agent.ts';
 import {Health} from './health.ts';
-import {observe, observeRequests} from './observe.ts';
+import {observe, observeFacade, observeRequests} from './observe.ts';
 import type {Settings} from './settings.ts';
 
 /** A running agent's parts, as far as its life cycle needs them. */
 export type Composed = {
   api: ApiServer;
+  /** undefined: not configured. */
+  facade: Facade | undefined;
   world: World;
   /** Connects and takes away what an earlier run left. Never fails: the agent serves, and says what is wrong, while Ceph is down. */
   recover(signal: AbortSignal): Promise<void>;
   /** The janitor's rounds, until the signal aborts. */
   keepSweeping(signal: AbortSignal): Promise<void>;
-  /** Writes down what is only in memory and ends all connections; after the API was drained. */
+  /** Writes down what is only in memory and ends all connections; after the API and the facade were drained. */
   close(): Promise<void>;
 };
 
@@ -38,7 +45,8 @@ export function compose(settings: Settings, log: Logger): Composed {
   const health = new Health();
 
   const session = settings.keystone && new Session(settings.keystone.auth, settings.keystone.session);
-  const glance = new GlanceClient(settings.glance, session && health.watch('keystone', session));
+  const identity = session && health.watch('keystone', session);
+  const glance = new GlanceClient(settings.glance, identity);
   const {connect, expectedFsid, pool, cloneFormat, leaseDuration, busyTimeout, diskPools} = settings.ceph;
   const cell = rbdCell({
     binding: loadBinding(),
@@ -78,8 +86,18 @@ export function compose(settings: Settings, log: Logger): Composed {
     timeouts: {request: settings.requestTimeout},
     onHandled: observeRequests(log),
   });
+  const facade = settings.facade && {
+    ...settings.facade,
+    servers: new Endpoints(settings.glance, identity),
+    tls: settings.glance,
+    parse: parseRecord,
+    offer: (image: ImageRecord, requester: Requester, options: OfferOptions) =>
+      offerCopy(image, requester, world, options),
+    ...observeFacade(log),
+  };
   return {
     api,
+    facade: facade && createFacade(facade),
     world,
     recover: async signal => {
       const {copies, disks} = await recover(world, signal);

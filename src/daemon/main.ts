@@ -2,10 +2,13 @@
 import {parseArgs} from 'node:util';
 import pino from 'pino';
 import {loadConfig, takeSources} from '../config/load.ts';
+import {formatAddress} from '../config/names.ts';
 import {version} from '../config/version.ts';
 import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
 import {type Composed, compose} from './compose.ts';
+import {isLoopback} from './own-address.ts';
 import {limitsOf, readSettings, type Settings} from './settings.ts';
+import {type Inherited, takeSockets} from './sockets.ts';
 
 const usage = `Usage: cellar-agent [--config-file FILE]... [--config-dir DIR]...
 
@@ -51,9 +54,10 @@ function answerAtOnce(rest: string[]): boolean {
 async function run(sources: Sources): Promise<void> {
   const settings = readSettings(loadConfig(sources));
   const log = pino({name: 'cellar-agent', level: settings.logLevel}, pino.destination({dest: 1, sync: true}));
+  const inherited = takeSockets();
   const composed = compose(settings, log);
   const stopping = new AbortController();
-  await composed.api.listen(settings.socket);
+  await listen(composed, settings, inherited, log);
   log.info(
     {version, host: settings.host, socket: settings.socket.path, pool: settings.ceph.pool},
     'cellar-agent is ready',
@@ -65,6 +69,27 @@ async function run(sources: Sources): Promise<void> {
   stopping.abort(new CellarError('cancelled', 'the agent is stopping'));
   await stop(composed, settings, swept);
   log.info('cellar-agent has stopped');
+}
+
+/** On what was handed over, else where the configuration says. */
+async function listen(
+  {api, facade}: Composed,
+  settings: Settings,
+  inherited: Inherited,
+  log: pino.Logger,
+): Promise<void> {
+  if (inherited.facade !== undefined && settings.facade === undefined) {
+    throw new CellarError('config', 'a socket was handed over for the facade, but [facade] listen is empty', {
+      hint: 'set it to the address of the socket unit, or disable the unit',
+    });
+  }
+  await api.listen(inherited.cellar === undefined ? settings.socket : {fd: inherited.cellar});
+  if (facade === undefined || settings.facade === undefined) return;
+  const at = settings.facade.listen;
+  if (!isLoopback(at.host))
+    log.warn({listen: formatAddress(at)}, 'the facade is not on loopback: others reach Glance through it');
+  await facade.listen(inherited.facade === undefined ? at : {fd: inherited.facade});
+  log.info({listen: formatAddress(at)}, 'the facade answers for Glance');
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
@@ -84,13 +109,16 @@ function stopSignal(log: pino.Logger): Promise<void> {
 
 /** Clones are let finish; a fill is given up at once, cleaned up, and its waiters told to try again: another host goes on with it. */
 async function stop(
-  {api, world, close}: Composed,
+  {api, facade, world, close}: Composed,
   {shutdownTimeout}: Settings,
   background: Promise<void>,
 ): Promise<void> {
   const stopping = new CellarError('cancelled', 'the agent is stopping', {hint: 'try again when it is back'});
+  const deadline = AbortSignal.timeout(shutdownTimeout);
+  const passed = facade?.drain(deadline); // first, so that who is held there is told of the restart and not of a fill that failed
   world.fills.abandon(stopping);
-  await api.drain(AbortSignal.timeout(shutdownTimeout));
+  await api.drain(deadline);
+  await passed;
   world.fills.abandon(stopping); // a prefetch may have begun one since, and ends with nobody's leaving
   await world.fills.idle();
   await background;

@@ -2,6 +2,7 @@ import type {Logger} from 'pino';
 import type {Handled} from '../api/server.ts';
 import {CellarError} from '../core/errors.ts';
 import type {Emit, Event} from '../core/events.ts';
+import type {FacadeOptions} from '../facade/server.ts';
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -46,18 +47,41 @@ function describe(event: Event): {level: Level | undefined; text: string} {
       return {level: 'warn', text: `the janitor could not finish ${event.step}: ${event.error.message}`};
     case 'lease-lost':
       return {level: 'warn', text: `the lease ${event.name} was lost`};
+    case 'offer-failed':
+      return {
+        level: 'warn',
+        text: `no copy of image ${event.image} was offered to Nova, which goes its own way: ${event.error.message}`,
+      };
   }
 }
 
 /** A line per request, when its answer is out. Server faults are errors, refusals are not. */
 export function observeRequests(log: Logger): (handled: Handled) => void {
   return ({requestId, method, path, status, ms, error}) => {
-    const fields = {requestId, method, path, status, ms: Math.round(ms * 10) / 10, ...(error && plain({error}))};
+    const fields = {requestId, method, path, status, ms: tenths(ms), ...(error && plain({error}))};
     const text = error === undefined ? `${method} ${path}` : `${method} ${path}: ${error.message}`;
     const level: Level = status >= 500 ? 'error' : status >= 400 ? 'warn' : method === 'GET' ? 'debug' : 'info';
     log[level](fields, text);
   };
 }
+
+/** A line for each image that Nova asked for, with what it was told; all else that passed is for debugging. */
+export function observeFacade(log: Logger): Required<Pick<FacadeOptions, 'onShown' | 'onPassed'>> {
+  return {
+    onShown: ({image, offered, why, held, requestId}) => {
+      const text =
+        offered === undefined ? `image ${image} is shown as it is: ${why}` : `image ${image} is shown with ${offered}`;
+      log.info({image, offered, why, heldMs: tenths(held), requestId}, text);
+    },
+    onPassed: ({method, path, status, ms, error}) => {
+      const fields = {method, path, status, ms: tenths(ms), ...(error && plain({error}))};
+      if (error === undefined) log.debug(fields, `facade: ${method} ${path}`);
+      else log.warn(fields, `facade: ${error.message}`);
+    },
+  };
+}
+
+const tenths = (ms: number): number => Math.round(ms * 10) / 10;
 
 /** Errors as kind, message, hint and the messages of their causes: a cause itself may hold a request. A stack only for what is a bug of ours. */
 function plain(fields: Record<string, unknown>): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import type {CellarConfig} from '../config/load.ts';
+import {type Address, formatAddress} from '../config/names.ts';
 import type {OptionName} from '../config/options.ts';
 import {problemsError} from '../config/problem.ts';
 import type {ConverterOptions} from '../convert/converter.ts';
@@ -9,6 +10,7 @@ import type {GlanceOptions} from '../glance/client.ts';
 import type {AuthOptions} from '../keystone/auth.ts';
 import type {SessionOptions} from '../keystone/session.ts';
 import type {ConnectOptions} from '../rbd/native.ts';
+import {isOwn} from './own-address.ts';
 
 /** What the configuration means to the parts, in their own words and units (ms). */
 export type Settings = {
@@ -28,9 +30,17 @@ export type Settings = {
     busyTimeout: number;
   };
   glance: GlanceOptions;
+  /** undefined: Nova on this host is not served. */
+  facade: FacadeSettings | undefined;
   converter: ConverterOptions;
   keystone: {auth: AuthOptions; session: SessionOptions} | undefined;
   limits: Limits;
+};
+
+export type FacadeSettings = {
+  listen: Address;
+  hold: number;
+  maxConnections: number;
 };
 
 const second = 1000;
@@ -49,6 +59,7 @@ export function readSettings(config: CellarConfig): Settings {
       hint: "the cache needs a pool of its own: Nova's user may only read there",
     });
   }
+  const keystone = keystoneOptions(config);
   return {
     host: get('DEFAULT', 'host'),
     cell: get('cell', 'name') ?? get('cell', 'uuid'),
@@ -65,9 +76,10 @@ export function readSettings(config: CellarConfig): Settings {
       leaseDuration: get('image_store', 'fill_lease') * second,
       busyTimeout: get('image_store', 'disk_busy_timeout') * second,
     },
-    glance: glanceOptions(config),
+    glance: {...glanceOptions(config), ...glanceAddress(config, keystone !== undefined)},
+    facade: facadeSettings(config),
     converter: converterOptions(config),
-    keystone: keystoneOptions(config),
+    keystone,
     limits: limitsOf(config),
   };
 }
@@ -129,10 +141,37 @@ function converterOptions({get}: CellarConfig): ConverterOptions {
   };
 }
 
+function facadeSettings({get}: CellarConfig): FacadeSettings | undefined {
+  const listen = get('facade', 'listen');
+  if (listen === undefined) return undefined;
+  return {
+    listen,
+    hold: get('facade', 'hold_timeout') * second,
+    maxConnections: get('facade', 'max_connections'),
+  };
+}
+
+/** Where the real Glance is. On a host whose Nova uses the facade, Nova's own options lead to us, and do not count. */
+function glanceAddress(
+  {get}: CellarConfig,
+  hasCatalog: boolean,
+): Pick<GlanceOptions, 'api_servers' | 'endpoint_override'> {
+  const servers = get('glance', 'api_servers');
+  const override = get('glance', 'endpoint_override');
+  const listen = get('facade', 'listen');
+  if (listen === undefined) return {api_servers: servers, endpoint_override: override};
+  const upstream = get('facade', 'upstream');
+  const named = upstream.length > 0 ? upstream : servers?.length ? servers : override ? [override] : [];
+  const others = named.filter(url => !isOwn(url, listen));
+  if (others.length > 0) return {api_servers: others};
+  if (upstream.length === 0 && hasCatalog) return {};
+  throw new CellarError('config', `nothing says where Glance is, beside the facade itself (${formatAddress(listen)})`, {
+    hint: 'set [facade] upstream to the URL of the real Glance, or the login in [service_user], with which the catalogue can be asked',
+  });
+}
+
 function glanceOptions({get}: CellarConfig): GlanceOptions {
   return {
-    api_servers: get('glance', 'api_servers'),
-    endpoint_override: get('glance', 'endpoint_override'),
     service_type: get('glance', 'service_type'),
     service_name: get('glance', 'service_name'),
     valid_interfaces: get('glance', 'valid_interfaces'),

@@ -20,21 +20,28 @@ export type TransportOptions = {
   connect_timeout?: number | undefined;
 };
 
+/** Where connections of both kinds come from. */
+export type Agents = {http: http.Agent; https: https.Agent};
+
+/** Agents that do TLS as the options say; `config` when a file of theirs cannot be used. */
+export function agentsOf(options: TransportOptions, pooling: http.AgentOptions): Agents {
+  return {http: new http.Agent(pooling), https: new TlsAgent(contextOf(options), !options.insecure, pooling)};
+}
+
 /** Owns the connections. `close()` ends them, those in use included. */
 export class Transport {
   readonly got: Got;
   /** Milliseconds. */
   readonly timeout: number;
-  readonly #http = new http.Agent({keepAlive: true});
-  readonly #https: https.Agent;
+  readonly #agents: Agents;
 
   /** `config` when a file of the options cannot be used. */
   constructor(options: TransportOptions = {}) {
     this.timeout = (options.timeout || 60) * 1000;
     const connect = (options.connect_timeout || 10) * 1000;
-    this.#https = new TlsAgent(contextOf(options), !options.insecure);
+    this.#agents = agentsOf(options, {keepAlive: true});
     this.got = got.extend({
-      agent: {http: this.#http, https: this.#https},
+      agent: this.#agents,
       headers: {'user-agent': 'cellar', accept: '*/*', 'accept-encoding': 'identity'},
       // Hashes are of the bytes on the wire, and a token must not follow a redirect to another host.
       decompress: false,
@@ -46,8 +53,8 @@ export class Transport {
   }
 
   close(): void {
-    this.#http.destroy();
-    this.#https.destroy();
+    this.#agents.http.destroy();
+    this.#agents.https.destroy();
   }
 }
 
@@ -55,8 +62,8 @@ export class Transport {
 class TlsAgent extends https.Agent {
   readonly #context: tls.SecureContext | undefined;
 
-  constructor(context: tls.SecureContext | undefined, rejectUnauthorized: boolean) {
-    super({keepAlive: true, rejectUnauthorized});
+  constructor(context: tls.SecureContext | undefined, rejectUnauthorized: boolean, pooling: http.AgentOptions) {
+    super({...pooling, rejectUnauthorized});
     this.#context = context;
   }
 

@@ -1,0 +1,35 @@
+import {networkInterfaces} from 'node:os';
+import type {Address} from '../config/names.ts';
+
+/**
+ * Does this URL of Glance lead to our own facade? nova.conf says so on a host where Nova uses it, and asking ourselves would never
+ * end. Names other than localhost are not looked up.
+ */
+export function isOwn(url: string, listen: Address, ours: readonly string[] = hostAddresses()): boolean {
+  const {protocol, hostname, port} = URL.parse(url.includes('//') ? url : `http://${url}`) ?? {};
+  if (hostname === undefined || Number(port || (protocol === 'https:' ? 443 : 80)) !== listen.port) return false;
+  const host = plain(hostname);
+  const any = listen.host === '0.0.0.0' || listen.host === '::';
+  if (host === plain(listen.host)) return true;
+  // Whatever loopback is called, the port is taken on it: another server beside ours would be asking for trouble.
+  if (isLoopback(host)) return any || isLoopback(listen.host);
+  return any && ours.includes(host);
+}
+
+/** 127.0.0.0/8 and ::1, by address or name. */
+export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|::1)$/i.test(plain(host));
+
+/** Without brackets, and an IPv4 address in an IPv6 one as itself. */
+function plain(host: string): string {
+  const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(bare);
+  if (mapped === null) return bare.replace(/^::ffff:(?=\d+\.)/, '');
+  const bytes = mapped.slice(1).flatMap(group => {
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 255];
+  });
+  return bytes.join('.');
+}
+
+const hostAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(({address}) => address));

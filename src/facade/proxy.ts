@@ -1,0 +1,52 @@
+/** One request, from its headers to the last byte of its answer. */
+import type {IncomingMessage, ServerResponse} from 'node:http';
+import type {CellarError} from '../core/errors.ts';
+import {cut, refuse, relay} from './relay.ts';
+import {type ShowOptions, show, shownImage} from './show.ts';
+import type {Uploads} from './uploads.ts';
+import {hasBody, type Upstream} from './upstream.ts';
+
+export type ProxyContext = {
+  upstream: Upstream;
+  uploads: Uploads;
+  show: ShowOptions;
+  /** Aborts when the caller is gone. */
+  gone: AbortSignal;
+  /** Aborts when the agent stops. */
+  stop: AbortSignal;
+  /** The caller waits for leave to send the body. */
+  expects: boolean;
+};
+
+const uploadPath = /^\/v2\/images\/([0-9a-f-]{36})\/file(?:\?.*)?$/i;
+
+/** Settles when the answer is begun, with the error if Glance gave none. Never rejects for what the two sides do. */
+export async function proxy(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: ProxyContext,
+): Promise<CellarError | undefined> {
+  const {upstream, uploads, gone, stop, expects} = context;
+  const shown = shownImage(request);
+  const uploaded = request.method === 'PUT' ? uploadPath.exec(request.url ?? '')?.[1] : undefined;
+  if (uploaded !== undefined) uploads.note(uploaded);
+  const {answer, unreachable, unanswered} = await upstream.send(request, {
+    signal: gone,
+    // What a gzip filter before Glance has packed could not be looked at.
+    ...(shown !== undefined && {change: {'accept-encoding': 'identity'}}),
+    ...(expects && {onContinue: () => response.writeContinue()}),
+  });
+  if (uploaded !== undefined) uploads.note(uploaded);
+  if (unreachable !== undefined) {
+    if (hasBody(request)) response.shouldKeepAlive = false; // the rest of it is of no use to anybody
+    refuse(response, 'Glance cannot be reached from this host.');
+    return unreachable;
+  }
+  if (unanswered !== undefined) {
+    cut(response); // as Glance has hung up
+    return unanswered;
+  }
+  if (shown === undefined) await relay(answer, response);
+  else await show(shown, request, answer, response, context.show, {gone, stop, mayFill: !uploads.has(shown)});
+  return undefined;
+}

@@ -1,0 +1,172 @@
+/** The way to Glance: which server, over which connection, and what is tried again. */
+import http, {type ClientRequest, type IncomingMessage} from 'node:http';
+import https from 'node:https';
+import type {Socket} from 'node:net';
+import {asCellarError, CellarError} from '../core/errors.ts';
+import {failure, showUrl} from '../http/failure.ts';
+import {type Agents, agentsOf, type TransportOptions} from '../http/transport.ts';
+import {endToEnd, hasHeader} from './headers.ts';
+import {maxHeaderSize} from './limits.ts';
+
+/** Glance's servers, the one to ask first in front: addresses without /v2, perhaps with a path. */
+export interface Servers {
+  list(signal: AbortSignal): Promise<string[]>;
+  /** It could not be reached: the others come first from now on. */
+  avoid(server: string): void;
+}
+
+export type SendOptions = {
+  /** Ends the request, and its answer. */
+  signal: AbortSignal;
+  /** New values for headers of the request, by lower-case name. */
+  change?: Record<string, string>;
+  /** Glance says 100 Continue. */
+  onContinue?: () => void;
+};
+
+/** Of the answer the head is there. `unanswered`: a server was reached, and hung up. `unreachable`: none was reached, and no body was taken. */
+export type Reply =
+  | {answer: IncomingMessage; unreachable?: undefined; unanswered?: undefined}
+  | {answer?: undefined; unreachable: CellarError; unanswered?: undefined}
+  | {answer?: undefined; unreachable?: undefined; unanswered: CellarError};
+
+/** ms that a connection is kept that nobody uses. */
+const idle = 30_000;
+
+export class Upstream {
+  readonly #servers: Servers;
+  /** Connections that are used again, and such that are not. */
+  readonly #pooled: Agents;
+  readonly #fresh: Agents;
+  #known: string[] = [];
+
+  /** `config` when a file of the TLS options cannot be used. */
+  constructor(servers: Servers, tls: TransportOptions) {
+    this.#servers = servers;
+    this.#pooled = agentsOf(tls, {keepAlive: true, timeout: idle, maxFreeSockets: 16});
+    this.#fresh = agentsOf(tls, {keepAlive: false});
+  }
+
+  /**
+   * Sends the request on, its body as it comes in, and settles with the head of the answer, whatever its status. A server that
+   * cannot be reached is passed over; one that was reached and did not answer may have done something. Never rejects.
+   */
+  async send(request: IncomingMessage, options: SendOptions): Promise<Reply> {
+    try {
+      let last = new CellarError('config', 'there is no server to ask for Glance');
+      for (const server of await this.#list(options.signal)) {
+        const sent = await this.#sendTo(server, request, options);
+        if (sent.answer !== undefined) return sent;
+        last = told(request, server, sent.error, options.signal);
+        if (sent.reached || options.signal.aborted) return {unanswered: last};
+        this.#servers.avoid(server);
+      }
+      return {unreachable: last};
+    } catch (error) {
+      return {unreachable: asCellarError(error)};
+    }
+  }
+
+  close(): void {
+    for (const {http: plain, https: secure} of [this.#pooled, this.#fresh]) {
+      plain.destroy();
+      secure.destroy();
+    }
+  }
+
+  /** While Keystone is down, Glance is where it was. */
+  async #list(signal: AbortSignal): Promise<string[]> {
+    try {
+      this.#known = [...(await this.#servers.list(signal))];
+    } catch (error) {
+      if (signal.aborted || this.#known.length === 0) throw error;
+    }
+    return this.#known;
+  }
+
+  /**
+   * A connection that was kept may have been closed by Glance in the same moment. Then the request is sent again over a new
+   * one; what changes something is not sent over such a connection in the first place.
+   */
+  async #sendTo(server: string, request: IncomingMessage, options: SendOptions): Promise<Sent> {
+    const mayRepeat = (request.method === 'GET' || request.method === 'HEAD') && !hasBody(request);
+    if (mayRepeat) {
+      const sent = await sendOnce(server, request, this.#pooled, options);
+      if (sent.answer !== undefined || !sent.reused || options.signal.aborted) return sent;
+    }
+    return sendOnce(server, request, this.#fresh, options);
+  }
+}
+
+/** `reached`: the request, or a part of it, may have got there. `reused`: the connection was an old one. */
+type Sent = {answer: IncomingMessage} | {answer?: undefined; error: Error; reached: boolean; reused: boolean};
+
+function sendOnce(
+  server: string,
+  request: IncomingMessage,
+  agents: Agents,
+  {signal, change = {}, onContinue}: SendOptions,
+): Promise<Sent> {
+  const {protocol, hostname, port, host, pathname} = new URL(server);
+  const secure = protocol === 'https:';
+  const out: ClientRequest = (secure ? https : http).request({
+    agent: secure ? agents.https : agents.http,
+    hostname: hostname.replace(/^\[|\]$/g, ''),
+    port,
+    method: request.method,
+    path: pathname.replace(/\/+$/, '') + pathOf(request.url ?? '/'),
+    headers: headersFor(request, {...change, host}),
+    maxHeaderSize,
+  });
+  const end = () => out.destroy();
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, {once: true});
+  out.once('close', () => signal.removeEventListener('abort', end));
+  if (onContinue !== undefined) out.once('continue', onContinue);
+  return new Promise(resolve => {
+    let reached = false;
+    // Not a byte of the body is taken before there is a connection: then it can still go to another server.
+    onConnected(out, secure, () => {
+      reached = true;
+      if (hasBody(request)) request.pipe(out);
+      else out.end();
+    });
+    out.on('error', error => {
+      request.unpipe(out);
+      resolve({error, reached, reused: out.reusedSocket});
+    });
+    out.once('response', answer => {
+      answer.on('error', () => {}); // that it broke off is seen by its not being complete
+      resolve({answer});
+    });
+  });
+}
+
+function onConnected(out: ClientRequest, secure: boolean, act: () => void): void {
+  out.once('socket', (socket: Socket) => {
+    if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', act);
+    else act();
+  });
+}
+
+/** Framed as it came. Without either length or coding there is no body, which Node must be told for POST and the like. */
+function headersFor(request: IncomingMessage, change: Record<string, string>): string[] {
+  const {rawHeaders, headers, method = ''} = request;
+  const coding = headers['transfer-encoding'];
+  const sent = endToEnd(rawHeaders, {...change, ...(coding !== undefined && {'transfer-encoding': coding})});
+  if (!hasHeader(rawHeaders, 'host')) sent.unshift('Host', change['host'] ?? '');
+  const bare = coding === undefined && headers['content-length'] === undefined;
+  if (bare && !['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'].includes(method)) sent.push('Content-Length', '0');
+  return sent;
+}
+
+/** `GET http://host/path` is for proxies, and means the same. */
+const pathOf = (url: string): string => url.replace(/^https?:\/\/[^/?#]*/i, '') || '/';
+
+export const hasBody = ({headers}: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+function told({method}: IncomingMessage, server: string, error: Error, signal: AbortSignal): CellarError {
+  const {kind, message, cause} = failure(error, signal);
+  return new CellarError(kind, `${method} at ${showUrl(server)}: ${message}`, {cause});
+}

@@ -1,0 +1,300 @@
+/** What a real Glance does not do on demand: a scripted server, asked directly and through the facade. */
+import {connect} from 'node:net';
+import test, {type ExecutionContext} from 'ava';
+import {deadUrl} from '../helpers/with-server.ts';
+import {startFacade} from './setup.ts';
+import {collect, eventually, exchange, readReply, scripted, type Upstream} from './wire.ts';
+
+const get = (path: string, ...more: string[]) =>
+  `${[`GET ${path} HTTP/1.1`, 'Host: glance', ...more, 'Connection: close'].join('\r\n')}\r\n\r\n`;
+
+/** Asks the server itself and the facade before it; both answers are the same, and are returned once. */
+async function both(t: ExecutionContext, upstream: Upstream, request: string) {
+  await using facade = await startFacade({servers: [upstream.url]});
+  const direct = readReply(await exchange(upstream.port, request));
+  const through = readReply(await exchange(facade.port, request));
+  t.deepEqual(through, direct);
+  return through;
+}
+
+const answering = (text: string, end = true) =>
+  scripted(async (socket, heard) => {
+    await heard('\r\n\r\n');
+    if (end) socket.end(text);
+    else socket.write(text);
+  });
+
+test('headers come in their order and case, twice if they are there twice, and those of the connection stay behind', async t => {
+  await using upstream = await answering(
+    'HTTP/1.1 299 Quite Fine\r\nx-b: 1\r\nX-A: 2\r\nSet-Cookie: a\r\nX-B: 3\r\nset-cookie: b\r\nX-Hop: z\r\nConnection: close, X-Hop\r\nX-\xe9: \xff\r\nContent-Length: 2\r\n\r\nok'.replace(
+      'X-\xe9',
+      'X-E',
+    ),
+  );
+  await using facade = await startFacade({servers: [upstream.url]});
+  const request =
+    'GET /v2/x?a=%2F&b=c+d HTTP/1.1\r\nx-one: 1\r\nHOST: elsewhere:1\r\nX-Two:  2 \r\nx-one: 3\r\nX-Private: p\r\nConnection: close, x-private\r\nTE: trailers\r\nKeep-Alive: timeout=3\r\nProxy-Connection: keep-alive\r\nX-Auth-Token: t\r\n\r\n';
+  const {status, headers, body} = readReply(await exchange(facade.port, request));
+  t.is(status, 'HTTP/1.1 299 Quite Fine');
+  t.deepEqual(
+    headers.map(([name]) => name),
+    ['x-b', 'X-A', 'Set-Cookie', 'X-B', 'set-cookie', 'X-E', 'Content-Length'],
+  );
+  t.is(body.toString(), 'ok');
+  const [line, ...sent] = (upstream.received[0] ?? '').split('\r\n');
+  t.is(line, 'GET /v2/x?a=%2F&b=c+d HTTP/1.1');
+  t.deepEqual(sent.slice(0, -3), [
+    'x-one: 1',
+    `HOST: 127.0.0.1:${upstream.port}`,
+    'X-Two: 2',
+    'x-one: 3',
+    'X-Auth-Token: t',
+  ]);
+});
+
+test("the path of Glance's own URL comes in front, and a URL for proxies means its path", async t => {
+  await using upstream = await answering('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
+  await using facade = await startFacade({servers: [`${upstream.url}/image`]});
+  await exchange(facade.port, get('/v2/images?x=1'));
+  await exchange(facade.port, get('http://somebody/v2/images'));
+  t.deepEqual(
+    upstream.received.map(text => text.split('\r\n')[0]),
+    ['GET /image/v2/images?x=1 HTTP/1.1', 'GET /image/v2/images HTTP/1.1'],
+  );
+});
+
+const half = 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n';
+for (const [what, text] of Object.entries({
+  'with a length': `${half}Content-Length: 10\r\n\r\n12345`,
+  'in chunks': `${half}Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n`,
+  'in the middle of a chunk': `${half}Transfer-Encoding: chunked\r\n\r\n5\r\n123`,
+})) {
+  test(`a body ${what} that breaks off breaks off for the caller too`, async t => {
+    await using upstream = await answering(text);
+    const {whole, body} = await both(t, upstream, get('/v2/images/x/file'));
+    t.false(whole);
+    t.true(body.length > 0);
+  });
+}
+
+test('so does a record that breaks off while it is looked at', async t => {
+  await using upstream = await answering(
+    'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"id": "11111111',
+  );
+  const {whole, body} = await both(t, upstream, get('/v2/images/11111111-2222-4333-8444-555555555555'));
+  t.false(whole);
+  t.is(body.toString(), '{"id": "11111111');
+});
+
+for (const [what, text] of Object.entries({
+  'a body that ends with the connection': `${half}\r\nall of it`,
+  'an empty body': `${half}Content-Length: 0\r\n\r\n`,
+  '204': 'HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n',
+  '304': 'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n',
+  '300': 'HTTP/1.1 300 Multiple Choices\r\nContent-Length: 2\r\n\r\n{}',
+  'no reason phrase': 'HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n',
+  'large headers': `HTTP/1.1 200 OK\r\nX-Large: ${'x'.repeat(40_000)}\r\nContent-Length: 0\r\n\r\n`,
+  'chunks with a trailer': 'HTTP/1.1 200 OK\r\nTrailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+})) {
+  test(`${what} is the same`, async t => {
+    await using upstream = await answering(text);
+    const {whole} = await both(t, upstream, get('/v2/x', `X-Auth-Token: ${'t'.repeat(30_000)}`));
+    t.true(whole);
+    t.true(upstream.received[1]?.includes(`X-Auth-Token: ${'t'.repeat(30_000)}`));
+  });
+}
+
+test('the head of an answer arrives before its body does', async t => {
+  await using upstream = await answering(`${half}Content-Length: 5\r\n\r\n`, false);
+  await using facade = await startFacade({servers: [upstream.url]});
+  const received = await exchange(facade.port, get('/v2/x/file'), all => all.includes('\r\n\r\n'));
+  t.regex(received.toString(), /^HTTP\/1\.1 200 OK\r\n/);
+  await eventually(() => upstream.open() === 0); // the caller has left, and so have we
+});
+
+test('Glance hangs up without an answer: so does the facade, and asks nobody again', async t => {
+  await using upstream = await scripted(async (socket, heard) => {
+    await heard('\r\n\r\n');
+    socket.resetAndDestroy();
+  });
+  await using facade = await startFacade({servers: [upstream.url, upstream.url]});
+  for (const method of ['GET', 'DELETE']) {
+    const received = await exchange(facade.port, get('/v2/images').replace('GET', method));
+    t.is(received.length, 0);
+  }
+  t.is(upstream.received.length, 2);
+  t.deepEqual(
+    facade.passed.map(({status, error}) => [status, error?.kind]),
+    [
+      [0, 'unavailable'],
+      [0, 'unavailable'],
+    ],
+  );
+});
+
+test('a server that is down is passed over; when all are, it is 503 with a page, as from a load balancer', async t => {
+  await using upstream = await answering('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  const dead = await deadUrl();
+  await using facade = await startFacade({servers: [dead, upstream.url]});
+  for (const request of [
+    get('/v2/images'),
+    get('/v2/images', 'Content-Length: 4').replace('GET', 'POST').concat('body'),
+  ]) {
+    t.is(readReply(await exchange(facade.port, request)).body.toString(), 'ok');
+  }
+  t.deepEqual(facade.avoided, [dead, dead]);
+  t.true(upstream.received[1]?.endsWith('\r\n\r\nbody'));
+
+  await using alone = await startFacade({servers: [dead]});
+  const {status, headers, body, whole} = readReply(await exchange(alone.port, get('/v2/images/x')));
+  t.is(status, 'HTTP/1.1 503 Service Unavailable');
+  t.like(Object.fromEntries(headers), {'Content-Type': 'text/html'});
+  t.true(whole && body.length > 0);
+  t.is(alone.passed[0]?.error?.kind, 'unavailable');
+});
+
+test('a kept connection that Glance closes in the same moment costs nothing but a new one', async t => {
+  const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+  await using upstream = await scripted(async (socket, heard) => {
+    await heard('\r\n\r\n');
+    socket.write(answer);
+    await heard('second'); // over the same connection
+    socket.destroy();
+  });
+  await using facade = await startFacade({servers: [upstream.url]});
+  t.is(readReply(await exchange(facade.port, get('/first'))).body.toString(), 'ok');
+  t.is(readReply(await exchange(facade.port, get('/second'))).body.toString(), 'ok');
+  t.is(upstream.received.length, 2);
+  t.true(upstream.received[0]?.includes('GET /second'));
+});
+
+test('a body is sent on as it comes, framed as it came, and the caller is asked for it when Glance asks', async t => {
+  await using upstream = await scripted(async (socket, heard) => {
+    await heard('\r\n\r\n');
+    socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+    await heard('0\r\n\r\n');
+    socket.end('HTTP/1.1 204 No Content\r\n\r\n');
+  });
+  await using facade = await startFacade({servers: [upstream.url]});
+  const caller = connect(facade.port, '127.0.0.1');
+  let answer = '';
+  caller.on('data', chunk => {
+    answer += chunk;
+  });
+  caller.write(
+    'PUT /v2/images/x/file HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n',
+  );
+  await eventually(() => answer.startsWith('HTTP/1.1 100 Continue\r\n\r\n'));
+  t.true(upstream.received[0]?.includes('\r\nExpect: 100-continue\r\n'));
+  caller.write('4\r\nfour\r\n');
+  await eventually(() => upstream.received[0]?.includes('4\r\nfour\r\n') ?? false);
+  caller.write('0\r\n\r\n');
+  await eventually(() => answer.includes('204 No Content'));
+  caller.destroy();
+});
+
+test('an expectation that Glance refuses: the caller gets the refusal, and keeps its body', async t => {
+  await using upstream = await answering('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
+  await using facade = await startFacade({servers: [upstream.url]});
+  const request =
+    'PUT /v2/images/x/file HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n';
+  const received = await exchange(facade.port, request, all => all.includes('\r\n\r\n'));
+  t.regex(received.toString(), /^HTTP\/1\.1 401 Unauthorized\r\n/);
+});
+
+for (const [method, more, framing] of [
+  ['POST', '', 'Content-Length: 0'],
+  ['DELETE', '', ''],
+  ['GET', 'Content-Length: 0\r\n', 'Content-Length: 0'],
+  ['PATCH', 'Content-Length: 2\r\n', 'Content-Length: 2'],
+  ['DELETE', 'Transfer-Encoding: chunked\r\n', 'Transfer-Encoding: chunked'],
+] as const) {
+  test(`${method} with ${more.trim() || 'no framing'} is sent with ${framing || 'none'}`, async t => {
+    await using upstream = await answering('HTTP/1.1 204 No Content\r\n\r\n');
+    await using facade = await startFacade({servers: [upstream.url]});
+    const body = more.includes('chunked') ? '2\r\n[]\r\n0\r\n\r\n' : more.includes('2') ? '[]' : '';
+    await exchange(facade.port, `${method} /v2/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n${more}\r\n${body}`);
+    const [head = '', sent] = upstream.received[0]?.split('\r\n\r\n', 2) ?? [];
+    const lines = head.split('\r\n').filter(line => /^(content-length|transfer-encoding):/i.test(line));
+    t.deepEqual(lines, framing === '' ? [] : [framing]);
+    t.true((sent ?? '').startsWith(body.split('\r\n\r\n')[0] ?? ''));
+  });
+}
+
+test('a caller that leaves in the middle of an upload ends it at Glance, without its end', async t => {
+  await using upstream = await scripted(() => {});
+  await using facade = await startFacade({servers: [upstream.url]});
+  const caller = connect(facade.port, '127.0.0.1');
+  caller.write('PUT /v2/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n');
+  await eventually(() => upstream.received[0]?.includes('four') ?? false);
+  caller.destroy();
+  await eventually(() => upstream.open() === 0);
+  t.false(upstream.received[0]?.includes('\r\n0\r\n'));
+});
+
+test('a caller that does not read holds Glance back, and nothing piles up', async t => {
+  const chunk = Buffer.alloc(1 << 20, 'x');
+  let taken = 0;
+  await using upstream = await scripted(async (socket, heard) => {
+    await heard('\r\n\r\n');
+    socket.write(`${half}Content-Length: ${1 << 30}\r\n\r\n`);
+    while (!socket.destroyed) {
+      if (!socket.write(chunk)) await new Promise(resolve => socket.once('drain', resolve).once('close', resolve));
+      taken += chunk.length;
+    }
+  });
+  await using facade = await startFacade({servers: [upstream.url]});
+  const caller = connect(facade.port, '127.0.0.1').pause();
+  caller.write(get('/v2/x/file'));
+  let before = -1;
+  // It comes to rest; otherwise the whole GiB would have been taken.
+  while (before !== taken || taken === 0) {
+    before = taken;
+    await new Promise(resolve => setTimeout(resolve, 500));
+  }
+  t.true(taken < 256 << 20, `${taken} bytes`);
+  caller.destroy();
+});
+
+test('requests of a pipeline are answered in their order, each sent on when the one before is answered', async t => {
+  await using upstream = await scripted(async (socket, heard) => {
+    await heard('\r\n\r\n');
+    const path = /^\w+ (\S+)/.exec(upstream.received.at(-1) ?? '')?.[1] ?? '';
+    if (path === '/a') await new Promise(resolve => setTimeout(resolve, 100));
+    socket.end(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${path}`);
+  });
+  await using facade = await startFacade({servers: [upstream.url]});
+  const one = (path: string, method = 'GET') => `${method} ${path} HTTP/1.1\r\nHost: h\r\n\r\n`;
+  const received = await exchange(facade.port, one('/a', 'DELETE') + one('/b') + one('/c'), all => all.includes('/c'));
+  t.deepEqual(received.toString().match(/\/[abc]/g), ['/a', '/b', '/c']);
+  t.deepEqual(
+    upstream.received.map(text => text.split(' ')[1]),
+    ['/a', '/b', '/c'],
+  );
+});
+
+test('many at once, each with its own answer', async t => {
+  await using upstream = await scripted(async (socket, heard) => {
+    const index = upstream.received.length - 1;
+    await heard('\r\n\r\n');
+    const path = /^\w+ (\S+)/.exec(upstream.received[index] ?? '')?.[1] ?? '';
+    socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${path.length}\r\n\r\n${path}`);
+  });
+  await using facade = await startFacade({servers: [upstream.url]});
+  const paths = Array.from({length: 90}, (_, index) => `/v2/${index}`);
+  const answers = await Promise.all(paths.map(path => exchange(facade.port, get(path))));
+  t.deepEqual(
+    answers.map(answer => readReply(answer).body.toString()),
+    paths,
+  );
+});
+
+test('more connections than allowed are closed', async t => {
+  await using upstream = await scripted(() => {});
+  await using facade = await startFacade({servers: [upstream.url], maxConnections: 1});
+  const first = connect(facade.port, '127.0.0.1');
+  first.write(get('/slow'));
+  await eventually(() => upstream.received.length === 1);
+  t.is((await collect(connect(facade.port, '127.0.0.1'))).length, 0);
+  first.destroy();
+});
