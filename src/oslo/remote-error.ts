@@ -1,0 +1,93 @@
+/** What a remote procedure threw, as an error that can be told apart by its Python class. */
+import {CellarError, type ErrorKind} from '../core/errors.ts';
+
+export type RemoteFailure = {
+  /** The Python class: ComputeHostNotFound. */
+  class: string;
+  /** Its module: nova.exception. */
+  module: string;
+  message: string;
+  args: unknown[];
+  kwargs: Record<string, unknown>;
+  /** Names files and lines, and may quote SQL: for debugging only, so it is not enumerable. */
+  readonly traceback: string;
+};
+
+/** The other side ran the procedure, or refused to, and said why. */
+export class RemoteError extends CellarError {
+  readonly remote: RemoteFailure;
+
+  constructor(what: string, remote: RemoteFailure) {
+    const hint = hints[remote.class];
+    super(kindOf(remote), `${what}: ${remote.class}: ${remote.message}`, hint === undefined ? {} : {hint});
+    this.remote = remote;
+  }
+}
+
+/** Is this error the remote one of this class? */
+export const isRemote = (error: unknown, ...classes: string[]): error is RemoteError =>
+  error instanceof RemoteError && (classes.length === 0 || classes.includes(error.remote.class));
+
+/** Reads the `failure` of a reply. A text that is none of oslo.messaging's is a failure too, of no known class. */
+export function readFailure(json: string): RemoteFailure {
+  const {class: name, module, message, args, kwargs, tb} = parse(json);
+  const failure = {
+    class: text(name, 100) || 'UnknownError',
+    module: text(module, 100),
+    message: text(message, 1000),
+    args: Array.isArray(args) ? args : [],
+    kwargs: isRecord(kwargs) ? kwargs : {},
+  };
+  const traceback = Array.isArray(tb)
+    ? tb
+        .map(line => text(line, 2000))
+        .slice(-100)
+        .join('')
+    : '';
+  return Object.defineProperty(failure, 'traceback', {value: traceback, enumerable: false}) as RemoteFailure;
+}
+
+function kindOf({class: name, module, kwargs}: RemoteFailure): ErrorKind {
+  if (tooOld.includes(name) || name === 'CantStartEngineError') return 'config';
+  if (name === 'DBDuplicateEntry') return 'conflict';
+  if (module.startsWith('oslo_db') || name === 'MessagingTimeout') return 'unavailable';
+  // Nova's exceptions carry the status that its API would answer.
+  return statuses[String(kwargs['code'])] ?? 'internal';
+}
+
+const statuses: Record<string, ErrorKind> = {
+  '400': 'usage',
+  '403': 'forbidden',
+  '404': 'not-found',
+  '409': 'conflict',
+  '503': 'unavailable',
+};
+
+const tooOld = ['UnsupportedVersion', 'NoSuchMethod', 'IncompatibleObjectVersion', 'UnsupportedObjectError'];
+
+const hints: Record<string, string> = {
+  ...Object.fromEntries(
+    tooOld.map(name => [name, "the conductor's Nova is of a release that cellar does not know how to speak to"]),
+  ),
+  CantStartEngineError: 'the conductor has no [api_database] connection',
+};
+
+/** A text without passwords in its URLs, and of bounded length. */
+function text(value: unknown, limit: number): string {
+  if (typeof value !== 'string') return '';
+  const short = value.length > limit ? `${value.slice(0, limit)}…` : value;
+  return short.replace(/(:\/\/)[^\s/@]*:\S*@/g, '$1***@').toWellFormed();
+}
+
+function parse(json: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (isRecord(value)) return value;
+  } catch {
+    // Then the text is all there is.
+  }
+  return {message: json};
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
