@@ -128,19 +128,6 @@ export interface Converter {
   convert(source: string, qemu: QemuView, copy: string, signal: AbortSignal): Promise<void>;
 }
 
-/** The cell's record of its cached copies: one omap object, every change one compare-and-set on it. */
-export interface Index {
-  get(imageId: string, signal: AbortSignal): Promise<Entry | undefined>;
-  /** Those that cannot be read are left out, so that they do not keep the others: `get` says what is wrong with one. */
-  list(signal: AbortSignal): Promise<Entry[]>;
-  /** Says that `generation` is the only one of this image that may be published from now on. Held under the fill's lease. */
-  claim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
-  /** The commit. One op: the claim is still `entry.generation`, the entry is still `replaces` (or absent): set the entry, drop the claim, write down what it replaces as retired. false when either moved on. */
-  publish(entry: Entry, replaces: Entry | undefined, signal: AbortSignal): Promise<boolean>;
-  /** Drops a claim of ours that came to nothing; somebody else's stays. */
-  unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
-  /** Claims of fills that run, or died. */
-  claims(signal: AbortSignal): Promise<{image: string; generation: string}[]>;
 /** All that the index holds, of one reading. What is retired while it is read is among the entries, the retired, or both. */
 export type Survey = {
   entries: Entry[];
@@ -151,13 +138,26 @@ export type Survey = {
   claims: {image: string; generation: string}[];
 };
 
+/** The cell's record of its cached copies: one omap object, every change one compare-and-set on it. */
+export interface Index {
+  get(imageId: string, signal: AbortSignal): Promise<Entry | undefined>;
+  /** Those that cannot be read are left out, so that they do not keep the others: `get` says what is wrong with one. */
+  list(signal: AbortSignal): Promise<Entry[]>;
+  /** Everything at once, for who needs more than one kind of it: the same as `list`, `retired`, `pins` and `claims` tell. */
+  survey(signal: AbortSignal): Promise<Survey>;
+  /** Says that `generation` is the only one of this image that may be published from now on. Held under the fill's lease. */
+  claim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
+  /** The commit. One op: the claim is still `entry.generation`, the entry is still `replaces` (or absent): set the entry, drop the claim, write down what it replaces as retired. false when either moved on. */
+  publish(entry: Entry, replaces: Entry | undefined, signal: AbortSignal): Promise<boolean>;
+  /** Drops a claim of ours that came to nothing; somebody else's stays. */
+  unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
+  /** Claims of fills that run, or died. */
+  claims(signal: AbortSignal): Promise<{image: string; generation: string}[]>;
   /** Takes the entry out if it is still exactly this one, and in the same op writes down its copy as retired. `sparePinned`: not while the image is pinned. */
   retire(entry: Entry, retired: Retired, signal: AbortSignal, options?: {sparePinned?: boolean}): Promise<boolean>;
   /** One that cannot be read is told as quarantined: its copy stays until somebody has looked. */
   retired(signal: AbortSignal): Promise<Retired[]>;
   /** Strikes a retired copy off if it is still written down exactly so, or writes down `instead`. */
-  /** Everything at once, for who needs more than one kind of it: the same as `list`, `retired`, `pins` and `claims` tell. */
-  survey(signal: AbortSignal): Promise<Survey>;
   forget(retired: Retired, signal: AbortSignal, instead?: Retired): Promise<boolean>;
   /** Images whose copy is never evicted. A pin needs no entry, and outlives it. */
   pins(signal: AbortSignal): Promise<string[]>;
@@ -185,19 +185,6 @@ export type Lease = {
   release(): Promise<void>;
 };
 
-/** Leases by name, on the OSD's clock. A lease elects, it does not fence: what is published is guarded by the index's claim. */
-export interface Leases {
-  /** undefined when somebody else holds it. Renewed in the background until released or lost. */
-  acquire(name: string, signal: AbortSignal): Promise<Lease | undefined>;
-  /** Who holds it, in their own words; undefined when free. */
-  holder(name: string, signal: AbortSignal): Promise<string | undefined>;
-  /** Names, with this prefix, of leases that are held or that a dead holder never gave back. Looks at every object of the pool. */
-  list(prefix: string, signal: AbortSignal): Promise<string[]>;
-}
-
-/** A disk being made: written before the clone, cleared after it was verified. Proof that what stands there may be torn. */
-export type Intent = {
-  schema: 1;
 /** Bytes of one piece of news. */
 export const mostTold = 4096;
 
@@ -210,14 +197,27 @@ export interface Follower extends AsyncDisposable {
   next(ms: number, signal: AbortSignal): Promise<Heard>;
 }
 
+/** Leases by name, on the OSD's clock. A lease elects, it does not fence: what is published is guarded by the index's claim. */
+export interface Leases {
+  /** undefined when somebody else holds it. Renewed in the background until released or lost. */
+  acquire(name: string, signal: AbortSignal): Promise<Lease | undefined>;
+  /** Who holds it, in their own words; undefined when free. */
+  holder(name: string, signal: AbortSignal): Promise<string | undefined>;
+  /** From now on what is told of the lease is kept for the follower. undefined: nobody holds it. A dead holder's may be followed, and is silent. */
+  follow(name: string, signal: AbortSignal): Promise<Follower | undefined>;
+  /** Names, with this prefix, of leases that are held or that a dead holder never gave back. Looks at every object of the pool. */
+  list(prefix: string, signal: AbortSignal): Promise<string[]>;
+}
+
+/** A disk being made: written before the clone, cleared after it was verified. Proof that what stands there may be torn. */
+export type Intent = {
+  schema: 1;
   host: string;
   /** One run of one agent: a new one at every start. */
   run: string;
   /** ISO time, of the host that wrote it. */
   since: string;
   image: string;
-  /** From now on what is told of the lease is kept for the follower. undefined: nobody holds it. A dead holder's may be followed, and is silent. */
-  follow(name: string, signal: AbortSignal): Promise<Follower | undefined>;
   parent: SnapshotSpec;
 };
 

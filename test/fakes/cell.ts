@@ -165,11 +165,6 @@ export class FakeCell implements Cell {
       await this.before('index-list', this.cachePool);
       return [...this.entries.values()].map(text => JSON.parse(text) as Entry);
     },
-    claim: async (imageId: string, generation: string) => {
-      await this.before('claim', imageId);
-      this.claims.set(imageId, generation);
-    },
-    publish: async (entry: Entry, replaces: Entry | undefined) => {
     survey: async () => {
       await this.before('survey', this.cachePool);
       const read = <V>(all: Map<string, string>) => [...all.values()].map(text => JSON.parse(text) as V);
@@ -180,6 +175,11 @@ export class FakeCell implements Cell {
         claims: [...this.claims].map(([image, generation]) => ({image, generation})),
       };
     },
+    claim: async (imageId: string, generation: string) => {
+      await this.before('claim', imageId);
+      this.claims.set(imageId, generation);
+    },
+    publish: async (entry: Entry, replaces: Entry | undefined) => {
       await this.before('publish', entry.image);
       if (this.claims.get(entry.image) !== entry.generation) return false;
       if (this.entries.get(entry.image) !== (replaces && JSON.stringify(replaces))) return false;
@@ -245,6 +245,10 @@ export class FakeCell implements Cell {
       this.held.set(name, cookie);
       const lost = new AbortController();
       this.lose = () => lost.abort(new Error('lost'));
+      const isHeld = () => this.held.get(name) === cookie;
+      const tell = (news: string) => {
+        if (isHeld()) this.news.tell(name, news);
+      };
       const release = async () => {
         if (await fails(() => this.before('release', name))) return;
         if (isHeld()) {
@@ -252,10 +256,6 @@ export class FakeCell implements Cell {
           this.news.end(name);
         }
         this.abandoned.delete(name);
-      };
-      const isHeld = () => this.held.get(name) === cookie;
-      const tell = (news: string) => {
-        if (isHeld()) this.news.tell(name, news);
       };
       return {lost: lost.signal, tell, release};
     },
@@ -269,14 +269,14 @@ export class FakeCell implements Cell {
   /** Leases whose holder died: they can be taken, but their object is there. */
   readonly abandoned = new Set<string>();
 
+  /** What is told of leases, and those who follow them. */
+  readonly news = new FakeNews();
+
   /** Makes the last lease that was given lost. */
   lose = () => {};
 
   readonly intents = {
     get: async (disk: DiskSpec) => {
-  /** What is told of leases, and those who follow them. */
-  readonly news = new FakeNews();
-
       await this.before('intent-get', disk.name);
       return parse(this.journal.get(key(disk)));
     },
