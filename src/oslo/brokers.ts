@@ -35,12 +35,8 @@ export function brokersOf(url: TransportUrl): Broker[] {
   });
 }
 
-/** oslo.messaging puts the decoded name into a URL for kombu, which reads that as one of http: it decodes once more. */
-function asKombuReads(virtualHost: string): string {
-  const [path = ''] = virtualHost.split(/[?#]/, 1);
-  const parameters = path.indexOf(';', path.lastIndexOf('/') + 1);
-  return unquote(parameters < 0 ? path : path.slice(0, parameters));
-}
+/** oslo.messaging puts the decoded name into a URL for kombu, which ends at other signs and decodes once more. */
+const asKombuReads = (virtualHost: string) => unquote(virtualHost.split(/[?#;]/, 1)[0] ?? '');
 
 const rabbits = ['rabbit', 'kombu', 'kombu+rabbit', 'kombu+amqp', 'kombu+pyamqp'];
 

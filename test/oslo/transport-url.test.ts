@@ -108,7 +108,7 @@ test('the brokers are those that the rabbit driver connects to', t => {
     const brokers = brokersOf(parseTransportUrl(url));
     t.deepEqual(
       brokers.map(({hostname, port, username, password, virtualHost}) => [
-        hostname,
+        hostname.toLowerCase(),
         port,
         username,
         password,
