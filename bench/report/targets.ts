@@ -36,6 +36,7 @@ export const rows: Row[] = [
   row('fillRaw', 'vsNova', 'x', "… against Nova's own code: download to a file, `rbd import`, resize", atMost(0.5)),
   row('fillRaw', 'downloadSeconds', 's', 'floor: the download alone, to nothing'),
   row('fillRaw', 'writeSeconds', 's', 'floor: the writes alone, at the best depth'),
+  row('fillRaw', 'loopP99Ms', 'ms', "… how late the agent's event loop was, 99th percentile", atMost(20, ' ms')),
   row('fillQcow2', 'seconds', 's', 'the first disk of the same image as qcow2'),
   row('fillQcow2', 'vsNova', 'x', "… against Nova's own code: download, `qemu-img convert`, `rbd import`", atMost(0.6)),
   row('nthQcow2', 'p50Ms', 'ms', 'the second to n-th disk of the qcow2 image (median)'),

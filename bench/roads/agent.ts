@@ -3,8 +3,10 @@
 import {mkdirSync, writeFileSync} from 'node:fs';
 import http from 'node:http';
 import {join} from 'node:path';
+import {createClient} from '../../src/api/client.ts';
 import type {DiskAnswer} from '../../src/api/wire.ts';
 import {headers} from '../../src/api/wire.ts';
+import {version} from '../../src/config/version.ts';
 import {startAgent} from '../../test/helpers/agent.ts';
 import type {LabState} from '../../test/lab/state.ts';
 import {type Samples, timed} from '../interleave.ts';
@@ -15,6 +17,8 @@ export type BenchAgent = AsyncDisposable & {
   readonly pid: number;
   /** Makes vms/NAME of the image; ms from the request to the whole answer. Rejects with a Refusal when the agent says no. */
   create(name: string, image: string, size: number): Promise<Created>;
+  /** How late its event loop was: the 99th percentile of the worst ten seconds of the last minute, ms. */
+  loopDelay(): Promise<number>;
 };
 
 /** The agent's own "no", with its kind: `unacceptable` and so on. */
@@ -33,6 +37,7 @@ export async function startBenchAgent(lab: LabState, host: string, token: () => 
   const [conf, socketPath] = [join(dir, `${host}.conf`), join(dir, `${host}.sock`)];
   writeFileSync(conf, `[DEFAULT]\nhost = ${host}\n[image_store]\nfill_lease = 30\n[agent]\nsocket = ${socketPath}\n`);
   const agent = await startAgent([lab.novaConf, lab.cellarConf, conf]);
+  const client = createClient({socket: socketPath, version});
   const connections = new http.Agent({keepAlive: true});
   return {
     pid: agent.pid,
@@ -43,6 +48,7 @@ export async function startBenchAgent(lab: LabState, host: string, token: () => 
       if (value.error !== undefined) throw new Refusal(value.error);
       return {ms, answer: value as DiskAnswer};
     },
+    loopDelay: async () => (await client.status()).eventLoop.p99Ms,
     async [Symbol.asyncDispose]() {
       connections.destroy();
       await agent[Symbol.asyncDispose]();

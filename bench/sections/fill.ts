@@ -29,6 +29,7 @@ export const fillRaw: Section = async place => {
     vsNova: ratio(samples.api, samples.nova),
     downloadSeconds: median(downloads.samples) / 1000,
     writeSeconds: median(writes.samples) / 1000,
+    loopP99Ms: median(steps['api.event loop p99'] ?? []),
     dataMiB: bytes / 1024 / 1024,
   };
   return {fillRaw: {result, samples: {...samples, ...steps}}};
@@ -47,6 +48,7 @@ export async function fillByAgent(place: Place, agent: BenchAgent, image: BenchI
       await place.floors.remove(['bench-fill']);
       await place.dropCopies(id);
     });
+  steps['api.event loop p99'] = [...(steps['api.event loop p99'] ?? []), await agent.loopDelay()];
   const {outcome} = created.answer;
   if (outcome !== 'filled') throw new Error(`the first disk of image ${id} was ${outcome}, not filled`);
   note(steps, 'api', created);

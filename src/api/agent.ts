@@ -66,4 +66,6 @@ export type Status = {
   fills: Progress[];
   /** Cached copies of the cell: their number and the bytes of their disks; null while Ceph is not up. */
   cached: {images: number; bytes: number} | null;
+  /** How late the agent's event loop was, of the last minute the worst ten seconds: ms. */
+  eventLoop: {p99Ms: number; maxMs: number};
 };

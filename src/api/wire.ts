@@ -168,6 +168,9 @@ export const statusAnswer = z.object({
   keystone: z.object({...part, url: z.string().nullable()}),
   fills: z.array(progress),
   cached: z.object({images: z.int().nonnegative(), bytes}).nullable(),
+  eventLoop: z
+    .object({p99Ms: milliseconds, maxMs: milliseconds})
+    .meta({description: "How late the agent's event loop was, of the last minute the worst ten seconds."}),
   requests: z.int().nonnegative().meta({description: 'Requests in flight, this one not counted.'}),
 }) satisfies z.ZodType<Status & Versioned & {requests: number}>;
 

@@ -9,10 +9,12 @@ import {resolveDisk} from '../core/resolve.ts';
 import {abortable} from '../core/single-flight.ts';
 import type {World} from '../core/world.ts';
 import type {Health} from './health.ts';
+import type {LoopDelay} from './loop-delay.ts';
 
 export type AgentOptions = {
   world: World;
   health: Health;
+  loopDelay: LoopDelay;
   version: string;
   /** The cell's name, if the configuration gives one. */
   cell: string | undefined;
@@ -111,6 +113,7 @@ export class CellarAgent implements Agent {
       fills: world.fills.running.map(({key, progress}) => progress ?? {image: key, received: 0, size: 0}),
       cached:
         entries === undefined ? null : {images: entries.length, bytes: entries.reduce((sum, {size}) => sum + size, 0)},
+      eventLoop: loopDelay.worst,
     };
   }
 

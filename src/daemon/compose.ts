@@ -21,6 +21,7 @@ import {loadBinding} from '../rbd/binding.ts';
 import {rbdCell} from '../rbd/cell.ts';
 import {CellarAgent} from './agent.ts';
 import {Health} from './health.ts';
+import {LoopDelay} from './loop-delay.ts';
 import {observe, observeFacade, observeRequests} from './observe.ts';
 import type {Settings} from './settings.ts';
 
@@ -34,6 +35,8 @@ export type Composed = {
   recover(signal: AbortSignal): Promise<void>;
   /** The janitor's rounds, until the signal aborts. */
   keepSweeping(signal: AbortSignal): Promise<void>;
+  /** Gets this host into its cell, as far as it is asked to, and gives signs of life, until the signal aborts. Never fails. */
+  keepRegistered(signal: AbortSignal): Promise<void>;
   /** Writes down what is only in memory and ends all connections; after the API and the facade were drained. */
   close(): Promise<void>;
 };
@@ -43,6 +46,7 @@ export function compose(settings: Settings, log: Logger): Composed {
   const self = {host: settings.host, run: randomUUID()};
   const emit = observe(log);
   const health = new Health();
+  const loopDelay = new LoopDelay();
 
   const session = settings.keystone && new Session(settings.keystone.auth, settings.keystone.session);
   const identity = session && health.watch('keystone', session);
@@ -73,6 +77,7 @@ export function compose(settings: Settings, log: Logger): Composed {
   const agent = new CellarAgent({
     world,
     health,
+    loopDelay,
     version,
     cell: settings.cell,
     diskPools,
@@ -106,8 +111,10 @@ export function compose(settings: Settings, log: Logger): Composed {
     keepSweeping: signal => keepSweeping(world, signal),
     close: async () => {
       await world.usage.flush(cell.usage, AbortSignal.timeout(5000)).catch(() => {});
+      loopDelay[Symbol.dispose]();
       session?.close();
       glance.close();
+      await parts?.close();
       await cell.close();
     },
   };

@@ -74,6 +74,7 @@ export const status: Status = {
   keystone: {state: 'unknown', url: null},
   fills: [{image, received: 1_048_576, size: 612_368_384}],
   cached: {images: 1, bytes: entry.size},
+  eventLoop: {p99Ms: 1.5, maxMs: 12},
 };
 
 export type Seen = {method: keyof Agent; args: unknown[]; signal: AbortSignal};
