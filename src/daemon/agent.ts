@@ -95,7 +95,7 @@ export class CellarAgent implements Agent {
   evictImage = (id: string, signal: AbortSignal) => cache.evict(id, this.#options.world, signal);
 
   async status(signal: AbortSignal): Promise<Status> {
-    const {world, health, version, cell, cephUser, glanceUrl, keystoneUrl} = this.#options;
+    const {world, health, loopDelay, version, cell, cephUser, glanceUrl, keystoneUrl} = this.#options;
     const soon = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
     const [fsid, entries] = await Promise.all([
       quietly(abortable(world.cell.disks.fsid(soon), soon)),

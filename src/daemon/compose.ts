@@ -35,8 +35,6 @@ export type Composed = {
   recover(signal: AbortSignal): Promise<void>;
   /** The janitor's rounds, until the signal aborts. */
   keepSweeping(signal: AbortSignal): Promise<void>;
-  /** Gets this host into its cell, as far as it is asked to, and gives signs of life, until the signal aborts. Never fails. */
-  keepRegistered(signal: AbortSignal): Promise<void>;
   /** Writes down what is only in memory and ends all connections; after the API and the facade were drained. */
   close(): Promise<void>;
 };
@@ -114,7 +112,6 @@ export function compose(settings: Settings, log: Logger): Composed {
       loopDelay[Symbol.dispose]();
       session?.close();
       glance.close();
-      await parts?.close();
       await cell.close();
     },
   };
