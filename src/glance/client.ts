@@ -2,7 +2,9 @@
 import {CellarError, type ErrorKind} from '../core/errors.ts';
 import type {ImageLocation, ImageRecord, Requester} from '../core/image.ts';
 import type {Download, Images} from '../core/ports.ts';
+import {SingleFlight} from '../core/single-flight.ts';
 import {excerpt} from '../http/exchange.ts';
+import {aborted} from '../http/failure.ts';
 import {toDownload} from './download.ts';
 import type {Identity} from './identity.ts';
 import {checkImageId, parseLocations, parseRecord} from './record.ts';
@@ -24,6 +26,7 @@ const outOfReach: ReadonlySet<ErrorKind> = new Set(['unauthorized', 'forbidden',
 export class GlanceClient implements Images {
   readonly #requests: Requests;
   readonly #versions: Versions;
+  readonly #records = new SingleFlight<ImageRecord>();
   readonly #idle: number;
   readonly #identity: Identity | undefined;
 
@@ -35,7 +38,20 @@ export class GlanceClient implements Images {
     this.#identity = identity;
   }
 
+  /**
+   * Requests that come while the same requester's question for the same image is in the air share its answer: of a herd of
+   * disks Glance is asked once, or a few times. Nothing is remembered: the next one is asked anew.
+   */
   async get(id: string, requester: Requester, signal: AbortSignal): Promise<ImageRecord> {
+    const key = JSON.stringify([id, requester.token ?? null]);
+    try {
+      return (await this.#records.run(key, flight => this.#get(id, requester, flight.signal), {signal})).value;
+    } catch (error) {
+      throw signal.aborted ? left(id, signal) : error;
+    }
+  }
+
+  async #get(id: string, requester: Requester, signal: AbortSignal): Promise<ImageRecord> {
     const answer = await this.#requests.text({path: `/v2/images/${checkImageId(id)}`, requester, signal, object: id});
     if (answer.status !== 200) throw refusal(answer, id);
     return parseRecord(jsonOf(answer, id), id);
@@ -85,4 +101,11 @@ export class GlanceClient implements Images {
     if (answer.status !== 200) throw refusal(answer, id);
     return parseLocations(jsonOf(answer, id), id);
   }
+}
+
+/** Whoever leaves is told so at once, in the words that a request of its own would end with. */
+function left(id: string, signal: AbortSignal): CellarError {
+  const why = aborted(signal);
+  if (why === signal.reason) return why;
+  return new CellarError(why.kind, `GET /v2/images/${id} of Glance: ${why.message}`, {object: id});
 }

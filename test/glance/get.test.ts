@@ -342,3 +342,36 @@ test("nothing stays on the caller's signal", async t => {
   for (let n = 0; n < 5; n++) await client.get(imageId, user, signal);
   t.is(getEventListeners(signal, 'abort').length, 0);
 });
+
+test('requests with one token that come while its question is in the air share the answer; the next one asks anew', async t => {
+  const {promise: gate, resolve: open} = Promise.withResolvers<void>();
+  await using server = await startServer(async (_, response) => {
+    await gate;
+    sendJson(response, 200, imageJson());
+  });
+  const client = glanceAt(t, server.url);
+  const asked = Array.from({length: 16}, () => client.get(imageId, user, never));
+  const other = client.get(imageId, {token: 's3cr3t-other'}, never);
+  const leaver = new AbortController();
+  const gone = fails(t, client.get(imageId, user, leaver.signal), 'cancelled', /^GET .* of Glance: cancelled$/);
+  leaver.abort();
+  await gone;
+  open();
+  for (const record of await Promise.all([...asked, other])) t.is(record.id, imageId);
+  const tokens = () => server.seen.map(({headers}) => headers['x-auth-token']).toSorted();
+  t.deepEqual(tokens(), ['s3cr3t-other', 's3cr3t-user']);
+  await client.get(imageId, user, never);
+  t.deepEqual(tokens(), ['s3cr3t-other', 's3cr3t-user', 's3cr3t-user']);
+});
+
+test('of those who share a question, each is told the no that Glance gives to their token', async t => {
+  await using server = await startServer(({headers}, response) =>
+    headers['x-auth-token'] === user.token ? sendJson(response, 200, imageJson()) : response.writeHead(404).end(),
+  );
+  const client = glanceAt(t, server.url);
+  const [yes, ...no] = [user, {token: 's3cr3t-other'}, {token: 's3cr3t-other'}].map(who =>
+    client.get(imageId, who, never),
+  );
+  for (const one of no) await fails(t, one, 'not-found', /404/);
+  t.is((await yes)?.id, imageId);
+});
