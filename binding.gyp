@@ -28,6 +28,7 @@
           'native/environment.cpp',
           'native/error.cpp',
           'native/exit.cpp',
+          'native/file_lock.cpp',
           'native/handle.cpp',
           'native/image.cpp',
           'native/io.cpp',

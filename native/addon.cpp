@@ -3,6 +3,7 @@
 #include "cluster.hpp"
 #include "environment.hpp"
 #include "exit.hpp"
+#include "file_lock.hpp"
 #include "image.hpp"
 #include "pool.hpp"
 #include "watch.hpp"
@@ -63,6 +64,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("connect", Napi::Function::New<Cluster::Connect>(env, "connect"));
   exports.Set("versions", Napi::Function::New<Versions>(env, "versions"));
   exports.Set("counters", Napi::Function::New<Counters>(env, "counters"));
+  exports.Set("tryLeaseFile", Napi::Function::New<TryLeaseFile>(env, "tryLeaseFile"));
+  exports.Set("tryLockFile", Napi::Function::New<TryLockFile>(env, "tryLockFile"));
   exports.Set("endOfProcess", Napi::Function::New<EndOfProcess>(env, "endOfProcess"));
   exports.Set("setErrorClass", Napi::Function::New<SetErrorClass>(env, "setErrorClass"));
   return exports;

@@ -15,10 +15,11 @@ const doors: Record<string, (string | RegExp)[]> = {
   oslo: ['oslo', 'core'],
   config: ['config', 'core'],
   convert: ['convert', 'core'],
+  base: ['base', 'core'],
   api: ['api', 'core'],
   facade: ['facade', 'core', 'http'],
   cli: ['cli', /^api\/(client|wire|agent)\.ts$/, 'config', /^core\/errors\.ts$/],
-  daemon: ['daemon', 'convert', 'core', 'rbd', 'keystone', 'glance', 'config', 'api', 'facade'],
+  daemon: ['daemon', 'base', 'convert', 'core', 'rbd', 'keystone', 'glance', 'config', 'api', 'facade'],
 };
 
 /** Libraries are for the folder that owns what they talk to. */
@@ -31,6 +32,7 @@ const libraries: Record<string, string[]> = {
   config: [],
   oslo: ['amqplib'],
   convert: ['zod'],
+  base: [],
   api: ['got', 'zod'],
   facade: [],
   cli: ['yargs', 'yargs/helpers'],

@@ -11,6 +11,9 @@ export type Event =
   | {type: 'disk-repaired'; pool: string; name: string; why: string}
   | {type: 'copy-retired'; image: string; name: string; why: string; quarantined: boolean}
   | {type: 'janitor-failed'; step: string; error: Error}
+  | {type: 'base-file-removed'; image: string; path: string; bytes: number}
+  | {type: 'base-file-kept'; image: string; path: string; why: string}
+  | {type: 'base-files-failed'; error: Error}
   | {type: 'lease-lost'; name: string}
   | {type: 'offer-failed'; image: string; error: Error};
 

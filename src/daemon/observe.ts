@@ -45,6 +45,15 @@ function describe(event: Event): {level: Level | undefined; text: string} {
       };
     case 'janitor-failed':
       return {level: 'warn', text: `the janitor could not finish ${event.step}: ${event.error.message}`};
+    case 'base-file-removed':
+      return {level: 'info', text: `the local copy ${event.path} of the cached image ${event.image} was removed`};
+    case 'base-file-kept':
+      return {
+        level: 'info',
+        text: `the local copy ${event.path} of the cached image ${event.image} stays: ${event.why}`,
+      };
+    case 'base-files-failed':
+      return {level: 'warn', text: `local copies of cached images were not looked for: ${event.error.message}`};
     case 'lease-lost':
       return {level: 'warn', text: `the lease ${event.name} was lost`};
     case 'offer-failed':

@@ -244,4 +244,15 @@ export interface NativeBinding {
   versions(): {librbd: string; librados: string};
   /** Work queued and running on the addon's threads, and data-plane operations in flight: for metrics. */
   counters(): {queued: number; running: number; inFlight: number};
+  /**
+   * fcntl F_OFD_SETLK, F_WRLCK on the whole file, without waiting: false when somebody else has a lock on it, of this kind or by
+   * lockf(3). It ends when `fd`, which must be open for writing, is closed. Throws an RbdError; nothing is asked of a cluster.
+   */
+  tryLockFile(fd: number): boolean;
+  /**
+   * fcntl F_SETLEASE, F_WRLCK: false when any other process, or another descriptor of this one, has the file open. Until `fd` is
+   * closed whoever opens the file waits (at most fs.lease-break-time, 45 s). Throws an RbdError: EACCES for who is neither the
+   * file's owner nor has CAP_LEASE, EINVAL where the file system has no leases.
+   */
+  tryLeaseFile(fd: number): boolean;
 }

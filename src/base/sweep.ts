@@ -1,0 +1,133 @@
+import {unlink} from 'node:fs/promises';
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import type {Entry} from '../core/entry.ts';
+import {copyOf} from '../core/facts.ts';
+import type {Cell} from '../core/ports.ts';
+import {ownerOf} from './directory.ts';
+import {baseName, look, unfinishedNames} from './file.ts';
+import {NovaLock, type TryLock} from './lock.ts';
+import {overlaid} from './overlays.ts';
+import {namedBy} from './processes.ts';
+import {type TryLease, whileUnused} from './unused.ts';
+
+export type BasePlace = {
+  /** Nova's [DEFAULT] instances_path. */
+  instancesPath: string;
+  /** Nova's [image_cache] subdirectory_name. */
+  subdirectory: string;
+};
+
+export type SweepOptions = BasePlace & {
+  tryLock: TryLock;
+  tryLease: TryLease;
+  cell: Pick<Cell, 'index' | 'disks' | 'copies'>;
+  /** ms that a file must have been left alone, and that Nova is kept from it before it goes. */
+  settle: number;
+};
+
+/** What became of the base file of one image. `soon`: it was kept for a reason that passes. */
+export type Outcome = {image: string; path: string} & (
+  | {outcome: 'removed'; bytes: number}
+  | {outcome: 'kept'; why: string; soon: boolean}
+);
+
+const inUse = 'it is in use: somebody has it open';
+
+type Candidate = {entry: Entry; name: string; path: string; bytes: number};
+
+/**
+ * Removes the local base files of images that the cell has a copy of: as long as such a file is there Nova imports it into
+ * every new disk and never looks for something to clone.
+ *
+ * Nova looks for the file under a lock, lets the lock go, asks Ceph whether the disk exists and only then starts `rbd import`.
+ * So the lock alone does not do. It is held for `settle` ms first: who looked before has opened the file by then, or has its
+ * name in a command line, and the file stays; who comes later waits for the lock, finds no file, and clones.
+ */
+export async function sweep(options: SweepOptions, signal: AbortSignal): Promise<Outcome[]> {
+  const {cell, settle} = options;
+  const outcomes: Outcome[] = [];
+  const keep = ({entry, path}: Candidate, why: string, soon = false) =>
+    void outcomes.push({image: entry.image, path, outcome: 'kept', why, soon});
+
+  const candidates = await candidatesOf(await cell.index.list(signal), options, keep);
+  await using stack = new AsyncDisposableStack();
+  const held: (Candidate & {lock: NovaLock})[] = [];
+  for (const candidate of candidates) {
+    const lock = await NovaLock.take(options.instancesPath, candidate.name, options.tryLock);
+    if (lock === undefined) keep(candidate, 'Nova has it locked', true);
+    else held.push({...candidate, lock: stack.use(lock)});
+  }
+  if (held.length === 0) return outcomes;
+  await sleep(settle, undefined, {signal});
+
+  const still = await candidatesOf(
+    held.map(({entry}) => entry),
+    options,
+    keep,
+  );
+  for (const candidate of held.filter(({name}) => still.some(one => one.name === name))) {
+    const why = await whyNotNow(candidate, options, signal);
+    if (why !== undefined) keep(candidate, why);
+    else if (
+      (await whileUnused(candidate.path, options.tryLease, () => unlink(candidate.path).then(() => true))) === undefined
+    )
+      keep(candidate, inUse);
+    else
+      outcomes.push({image: candidate.entry.image, path: candidate.path, outcome: 'removed', bytes: candidate.bytes});
+  }
+  return outcomes;
+}
+
+/** Those whose file is there, has settled, and is used by no process and no disk. */
+async function candidatesOf(
+  entries: Entry[],
+  options: SweepOptions,
+  keep: (candidate: Candidate, why: string, soon?: boolean) => void,
+): Promise<Candidate[]> {
+  const {instancesPath, subdirectory, settle} = options;
+  const directory = join(instancesPath, subdirectory);
+  const owner = await ownerOf(directory);
+  if (owner === undefined) return []; // Nova makes it at its first download
+  const there: Candidate[] = [];
+  for (const entry of entries) {
+    const name = baseName(entry.image);
+    const seen = await look(directory, name, {owner, settle});
+    const candidate = {entry, name, path: join(directory, name), bytes: seen.kind === 'removable' ? seen.bytes : 0};
+    if (seen.kind === 'kept') keep(candidate, seen.why, seen.soon);
+    if (seen.kind === 'removable') there.push(candidate);
+  }
+  if (there.length === 0) return [];
+  const overlays = await overlaid(instancesPath, new Set([subdirectory, 'locks']));
+  const named = await namedBy(there.map(({name}) => name));
+  const unused: Candidate[] = [];
+  for (const candidate of there) {
+    const disk = overlays.get(candidate.name);
+    const process = named.get(candidate.name);
+    if (disk !== undefined) keep(candidate, `${disk} is an overlay of it`);
+    else if (process !== undefined) keep(candidate, `process ${process} uses it`);
+    else if (await isOpen(candidate, options)) keep(candidate, inUse);
+    else unused.push(candidate);
+  }
+  return unused;
+}
+
+/** The file, or an unfinished one of long ago: somebody may be at it still. */
+async function isOpen({path}: Candidate, {tryLease}: SweepOptions): Promise<boolean> {
+  for (const one of [path, ...unfinishedNames(path)])
+    if ((await whileUnused(one, tryLease, async () => true)) === undefined) return true;
+  return false;
+}
+
+/** The cell's copy must be what Nova will be given, now. */
+async function whyNotNow(
+  {entry, lock}: Candidate & {lock: NovaLock},
+  {cell}: SweepOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const current = await cell.index.get(entry.image, signal);
+  if (current === undefined) return 'the cell has no copy of it any more';
+  const state = await cell.disks.parentState(copyOf(cell.copies.pool, current), signal);
+  if (!state.clonable) return `the cell's copy cannot be cloned: ${state.why}`;
+  return (await lock.stands()) ? undefined : 'Nova has removed its lock file';
+}
