@@ -1,3 +1,4 @@
+import type {Entry} from './entry.ts';
 import {imageOfCopy} from './fill.ts';
 import type {ImageRecord} from './image.ts';
 import {parseLocation, sameSnapshot} from './location.ts';
@@ -5,15 +6,28 @@ import type {Facts} from './plan.ts';
 import type {SnapshotSpec} from './ports.ts';
 import type {World} from './world.ts';
 
-/** The locations (each in our cluster opened) and the index, at once. */
+/** What the cell knows of an image whose record is still on its way. */
+export type EarlyFacts = {image: string; fsid: Promise<string>; cached: Promise<Entry | undefined>};
+
+/** Asks the cell while Glance is asked. What it answers is for `gatherFacts`: until Glance has said yes it is told to nobody. */
+export function beginFacts(image: string, {cell}: World, signal: AbortSignal): EarlyFacts {
+  const early = {image, fsid: cell.disks.fsid(signal), cached: cell.index.get(image, signal)};
+  for (const fact of [early.fsid, early.cached]) fact.catch(() => {}); // Glance's no is the answer then
+  return early;
+}
+
+/** The locations (each in our cluster looked at) and the index, at once. */
 export async function gatherFacts(
   image: ImageRecord,
   size: number | undefined,
-  {cell, images}: World,
+  world: World,
   signal: AbortSignal,
+  begun?: EarlyFacts,
 ): Promise<Facts> {
+  const {cell, images} = world;
+  const early = begun?.image === image.id ? begun : beginFacts(image.id, world, signal);
   const survey = async () => {
-    const [locations, fsid] = await Promise.all([images.locations(image, signal), cell.disks.fsid(signal)]);
+    const [locations, fsid] = await Promise.all([images.locations(image, signal), early.fsid]);
     const looked = await Promise.all(
       locations.map(async ({url}) => {
         const parsed = parseLocation(url);
@@ -23,7 +37,7 @@ export async function gatherFacts(
     );
     return {fsid, locations: looked};
   };
-  const [surveyed, cached] = await Promise.all([survey(), cell.index.get(image.id, signal)]);
+  const [surveyed, cached] = await Promise.all([survey(), early.cached]);
   return {...surveyed, cached, cachePool: cell.copies.pool, size, tried: new Map()};
 }
 

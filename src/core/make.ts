@@ -3,7 +3,7 @@ import {isDeepStrictEqual} from 'node:util';
 import {type DiskVerdict, judgeDisk} from './disk.ts';
 import {asCellarError, CellarError} from './errors.ts';
 import {formatSnapshot, sameSnapshot} from './location.ts';
-import type {DiskSpec, DiskState, Intent, SnapshotSpec} from './ports.ts';
+import type {Completed, DiskSpec, DiskState, Intent, SnapshotSpec} from './ports.ts';
 import type {World} from './world.ts';
 
 export type MakeOptions = {
@@ -27,16 +27,25 @@ export type Ready = {size: number; parent: SnapshotSpec};
 /** `gone`: the parent is not there any more; nothing was left behind. */
 export type Made = ({outcome: 'made' | 'exists'} & Ready) | {outcome: 'gone'; why: string};
 
-/** Looks at what stands under the name. Fails with `conflict` when it is not ours, `unavailable` when another agent is making it. */
+/** What there is under a disk's name, unjudged. */
+export type Look = {state: DiskState; intent: Intent | undefined};
+
+export async function lookAtDisk(disk: DiskSpec, {cell}: World, signal: AbortSignal): Promise<Look> {
+  const [state, intent] = await Promise.all([cell.disks.state(disk, signal), cell.intents.get(disk, signal)]);
+  return {state, intent};
+}
+
+/** Looks at what stands under the name, unless that was done just now. Fails with `conflict` when it is not ours, `unavailable` when another agent is making it. */
 export async function inspectDisk(
   disk: DiskSpec,
   {isOurs}: MakeOptions,
   world: World,
   signal: AbortSignal,
+  first?: Look,
 ): Promise<Inspected> {
-  const {cell, self, limits} = world;
+  const {self, limits} = world;
   for (let settled = false; ; settled = true) {
-    const [state, intent] = await Promise.all([cell.disks.state(disk, signal), cell.intents.get(disk, signal)]);
+    const {state, intent} = (settled ? undefined : first) ?? (await lookAtDisk(disk, world, signal));
     const verdict = judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
     if (settled || !mayBeInTheMaking(state, intent, verdict)) {
       if (verdict.do === 'refuse')
@@ -132,7 +141,7 @@ async function makeUnderIntent(
       step = 'clone';
       if ((await cell.disks.clone(parent, disk, signal)) === 'cloned') {
         step = 'finish';
-        const ready = await finish(disk, options, world, signal);
+        const ready = readyIf(disk, await cell.disks.complete(parent, disk, options.size, signal), options);
         if (!(await cell.intents.clear(disk, intent, signal))) throw takenOver(disk);
         return {outcome: 'made', ...ready};
       }
@@ -178,21 +187,29 @@ async function whyGone(
   return state === undefined || state.clonable ? undefined : state.why;
 }
 
-/** Grows it to the asked size and reads everything back: only what was read is called ready. */
-async function finish(disk: DiskSpec, {size, isOurs}: MakeOptions, {cell}: World, signal: AbortSignal): Promise<Ready> {
-  if (size !== undefined) await cell.disks.grow(disk, size, signal);
+/** Grows a disk that stands, perhaps in use, to the asked size and reads everything back. */
+async function finish(disk: DiskSpec, options: MakeOptions, {cell}: World, signal: AbortSignal): Promise<Ready> {
+  if (options.size !== undefined) await cell.disks.grow(disk, options.size, signal);
   const state = await cell.disks.state(disk, signal);
-  const why = whyNotReady(state, size, isOurs);
-  if (state.kind === 'image' && state.parent !== undefined && why === undefined)
-    return {size: state.size, parent: state.parent};
+  return readyIf(disk, state.kind === 'image' ? state : undefined, options);
+}
+
+/** Only what was read back is called ready. */
+function readyIf(disk: DiskSpec, read: Completed | undefined, {size, isOurs}: MakeOptions): Ready {
+  const why = whyNotReady(read, size, isOurs);
+  if (read?.parent !== undefined && why === undefined) return {size: read.size, parent: read.parent};
   throw new CellarError('unavailable', `disk ${formatDisk(disk)} was cloned, but ${why}`, {
     hint: 'it was not handed out; try again',
     object: formatDisk(disk),
   });
 }
 
-function whyNotReady(state: DiskState, size: number | undefined, isOurs: MakeOptions['isOurs']): string | undefined {
-  if (state.kind !== 'image') return 'does not open';
+function whyNotReady(
+  state: Completed | undefined,
+  size: number | undefined,
+  isOurs: MakeOptions['isOurs'],
+): string | undefined {
+  if (state === undefined) return 'does not open';
   if (state.parent === undefined) return 'has no parent';
   if (!isOurs(state.parent)) return `its parent is ${formatSnapshot(state.parent)}`;
   if (!state.registered) return `${formatSnapshot(state.parent)} does not list it as its child`;

@@ -52,17 +52,30 @@ export type DiskState =
   | {kind: 'torn'; why: string}
   | {kind: 'image'; size: number; parent: SnapshotSpec | undefined; registered: boolean; empty: boolean};
 
+/** A disk that opens, as the cluster has it. */
+export type Completed = {size: number; parent: SnapshotSpec | undefined; registered: boolean};
+
 /** Instance disks and the snapshots they are cloned from, in the cell's cluster. */
 export interface Disks {
   /** The fsid of the connected cluster. */
   fsid(signal: AbortSignal): Promise<string>;
-  /** Opens the snapshot read-only. A missing pool, image or snapshot, a foreign pool and an unprotected snapshot that needs protection are reasons. */
+  /** Looks at the snapshot. A missing pool, image or snapshot, a foreign pool and an unprotected snapshot that needs protection are reasons. */
   parentState(parent: SnapshotSpec, signal: AbortSignal): Promise<ParentState>;
   state(disk: DiskSpec, signal: AbortSignal): Promise<DiskState>;
   /** Clones; `exists` when the name is taken, in whatever state. `not-found` when the parent is gone. */
   clone(parent: SnapshotSpec, disk: DiskSpec, signal: AbortSignal): Promise<'cloned' | 'exists'>;
   /** Grows to `size` bytes; a disk that is as large or larger is left alone. */
   grow(disk: DiskSpec, size: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Of a clone of `parent` that this agent made a moment ago and nobody uses yet: grows it to `size` bytes (undefined, or less
+   * than it has: left alone), and then reads from the cluster what it is. undefined when it does not open.
+   */
+  complete(
+    parent: SnapshotSpec,
+    disk: DiskSpec,
+    size: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Completed | undefined>;
   /** Removes it, torn or whole; absent is fine. In use (a watcher, a snapshot) is `conflict`; a dead client's watch is waited out. */
   remove(disk: DiskSpec, signal: AbortSignal): Promise<void>;
 }

@@ -1,9 +1,18 @@
 import {CellarError} from './errors.ts';
-import {copyOf, gatherFacts, parentsOf} from './facts.ts';
+import {beginFacts, copyOf, gatherFacts, parentsOf} from './facts.ts';
 import {fill} from './fill.ts';
 import type {ImageRecord} from './image.ts';
 import {formatSnapshot} from './location.ts';
-import {formatDisk, type Inspected, inspectDisk, keepDisk, type MakeOptions, makeDisk} from './make.ts';
+import {
+  formatDisk,
+  type Inspected,
+  inspectDisk,
+  keepDisk,
+  type Look,
+  lookAtDisk,
+  type MakeOptions,
+  makeDisk,
+} from './make.ts';
 import {choosePlan, type Facts, roadKey, whyNever} from './plan.ts';
 import type {SnapshotSpec} from './ports.ts';
 import type {DiskRequest, DiskResult, Outcome, Road, RunOptions, Timings} from './request.ts';
@@ -12,21 +21,25 @@ import type {World} from './world.ts';
 
 /**
  * Makes the disk that was asked for, by the first road that can be walked. Glance is asked first, with the requester's own
- * rights: no copy, however ready, goes to somebody whose token cannot read the image. Then the facts are gathered at once,
- * the plan is chosen, and walked; a road that turns out closed is noted and the plan chosen again.
+ * rights: no copy, however ready, goes to somebody whose token cannot read the image. While it answers the cell is looked
+ * at, and only looked at. Then the other facts are gathered, the plan is chosen, and walked; a road that turns out closed is
+ * noted and the plan chosen again.
  */
 export async function resolveDisk(request: DiskRequest, world: World, options: RunOptions): Promise<DiskResult> {
   const started = performance.now();
   const {signal} = options;
   const timings: Timings = {total: 0};
   const disk = {pool: request.pool, name: request.name};
+  const early = beginFacts(request.image, world, signal);
+  const look = lookAtDisk(disk, world, signal);
+  look.catch(() => {}); // Glance's no is the answer then
   const image = await timed(timings, 'glance', () => world.images.get(request.image, request.requester, signal));
   const never = whyNever(image);
   if (never !== undefined) throw refused(image, never);
-  return world.turns.take(formatDisk(disk), signal, async () => {
-    const facts = await gatherFacts(image, request.size, world, signal);
+  return world.turns.take(formatDisk(disk), signal, async waited => {
+    const [facts, seen] = await Promise.all([gatherFacts(image, request.size, world, signal, early), look]);
     const make = {image: image.id, isOurs: parentsOf(image, facts), size: request.size};
-    const inspected = await inspectDisk(disk, make, world, signal);
+    const inspected = await inspectDisk(disk, make, world, signal, !waited && isNothing(seen) ? seen : undefined);
     const standing = await keepDisk(disk, make, inspected, world, signal);
     const walked = standing
       ? {outcome: 'exists' as const, ...standing, glanceBytes: 0, roads: [standingRoad(standing.parent)]}
@@ -35,6 +48,12 @@ export async function resolveDisk(request: DiskRequest, world: World, options: R
     return {...walked, ...disk, timings};
   });
 }
+
+/**
+ * Nothing was there when the request came, and nobody was making it: that may be taken for true a little later. Whoever was
+ * quicker is seen by the intent and by the clone (see makeDisk). What stands is looked at in the disk's turn.
+ */
+const isNothing = ({state, intent}: Look): boolean => state.kind === 'absent' && intent === undefined;
 
 type Walk = {facts: Facts; make: MakeOptions; inspected: Inspected | undefined; timings: Timings};
 type Walked = Omit<DiskResult, 'pool' | 'name' | 'timings'>;

@@ -93,8 +93,10 @@ export class SingleFlight<V, P = never> {
 export class Turns {
   readonly #tails = new Map<string, Promise<void>>();
 
-  async take<V>(key: string, signal: AbortSignal, work: () => Promise<V>): Promise<V> {
-    const before = this.#tails.get(key) ?? Promise.resolve();
+  /** `waited`: others had their turn since this was called. */
+  async take<V>(key: string, signal: AbortSignal, work: (waited: boolean) => Promise<V>): Promise<V> {
+    const last = this.#tails.get(key);
+    const before = last ?? Promise.resolve();
     const {promise: mine, resolve: done} = Promise.withResolvers<void>();
     const tail = before.then(() => mine);
     this.#tails.set(key, tail);
@@ -103,7 +105,7 @@ export class Turns {
     });
     try {
       await abortable(before, signal);
-      return await work();
+      return await work(last !== undefined);
     } finally {
       done();
     }

@@ -1,12 +1,16 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {CellarError} from '../core/errors.ts';
 import {formatSnapshot} from '../core/location.ts';
-import type {DiskSpec, DiskState, Disks, ParentState, SnapshotSpec} from '../core/ports.ts';
+import type {Completed, DiskSpec, DiskState, Disks, ParentState, SnapshotSpec} from '../core/ports.ts';
 import type {CloneFormat} from './clone-format.ts';
 import type {Connection} from './connection.ts';
+import {Reader} from './encoding.ts';
 import {causeOf, isRbdError} from './errors.ts';
-import {decodeText, isRegistered, readImageId} from './lineage.ts';
+import {completeFresh} from './fresh.ts';
+import {readImageId} from './header.ts';
+import {isRegistered} from './lineage.ts';
 import type {NativeImage, NativePool, ParentSpec} from './native.ts';
+import {lookAtSnapshot} from './parent.ts';
 
 export type DisksOptions = {
   connection: Connection;
@@ -34,13 +38,13 @@ export class RbdDisks implements Disks {
   async parentState(parent: SnapshotSpec, signal: AbortSignal): Promise<ParentState> {
     const format = await this.#cloneFormat(signal);
     try {
-      return await this.#connection.use(parent.pool, signal, pool =>
-        withImage(pool, parent.image, {snapshot: parent.snapshot}, async image => {
-          const [{size}, isProtected] = await Promise.all([image.info(), image.isSnapshotProtected(parent.snapshot)]);
-          if (isProtected || format === 2) return {clonable: true, size};
-          return {clonable: false, why: 'the snapshot is not protected, and clones of format 1 need that'};
-        }),
+      const {size, isProtected} = await this.#connection.use(
+        parent.pool,
+        signal,
+        async pool => (await lookAtSnapshot(pool, parent.image, parent.snapshot)) ?? openSnapshot(pool, parent),
       );
+      if (isProtected || format === 2) return {clonable: true, size};
+      return {clonable: false, why: 'the snapshot is not protected, and clones of format 1 need that'};
     } catch (error) {
       const why = whyNot(error, parent);
       if (why === undefined) throw error;
@@ -50,6 +54,8 @@ export class RbdDisks implements Disks {
 
   async state({pool: poolName, name}: DiskSpec, signal: AbortSignal): Promise<DiskState> {
     return this.#connection.use(poolName, signal, async (pool, cluster) => {
+      const {entry, named} = await namesOf(pool, name); // much less work than an open that fails
+      if (entry === undefined && named === undefined) return {kind: 'absent'};
       try {
         return await withImage(pool, name, {readOnly: true}, async image => {
           const [{size, id}, parent, hasData, snapshots] = await Promise.all([
@@ -96,6 +102,23 @@ export class RbdDisks implements Disks {
     );
   }
 
+  async complete(
+    parent: SnapshotSpec,
+    disk: DiskSpec,
+    size: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Completed | undefined> {
+    const parentPool = await this.#connection.use(parent.pool, signal, async pool => pool);
+    const completed = await this.#connection.use(disk.pool, signal, pool =>
+      completeFresh(pool, disk.name, parentPool, size),
+    );
+    if (completed !== undefined) return completed;
+    if (size !== undefined) await this.grow(disk, size, signal);
+    const state = await this.state(disk, signal);
+    if (state.kind !== 'image') return undefined;
+    return {size: state.size, parent: state.parent, registered: state.registered};
+  }
+
   async remove({pool: poolName, name}: DiskSpec, signal: AbortSignal): Promise<void> {
     const started = performance.now();
     for (let wait = 250; ; wait = Math.min(wait * 2, 4000)) {
@@ -113,6 +136,12 @@ export class RbdDisks implements Disks {
     return this.#connection.use(parent.pool, signal, parentPool => isRegistered(child, parent, parentPool));
   }
 }
+
+const openSnapshot = (pool: NativePool, {image: name, snapshot}: SnapshotSpec) =>
+  withImage(pool, name, {snapshot}, async image => {
+    const [{size}, isProtected] = await Promise.all([image.info(), image.isSnapshotProtected(snapshot)]);
+    return {size, isProtected};
+  });
 
 /** Opens, works, closes whatever happened. */
 export async function withImage<V>(
@@ -161,7 +190,7 @@ async function namesOf(pool: NativePool, name: string) {
 async function nameLeft(pool: NativePool, name: string, fsid: string): Promise<DiskState> {
   const [{entry, named}, id] = await Promise.all([namesOf(pool, name), readImageId(pool, name)]);
   if (entry === undefined && named === undefined) return {kind: 'absent'};
-  for (const imageId of [entry && decodeText(entry), id]) {
+  for (const imageId of [entry && new Reader(entry).text(), id]) {
     if (imageId !== undefined && (await pool.statObject(`rbd_header.${imageId}`)) !== undefined)
       throw doesNotOpen(`${pool.name}/${name}`);
   }

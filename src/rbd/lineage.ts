@@ -1,4 +1,5 @@
-import {isRbdError} from './errors.ts';
+import {Reader, text, u64} from './encoding.ts';
+import {call} from './header.ts';
 import type {NativeImage, NativePool, ParentSpec} from './native.ts';
 
 /**
@@ -10,7 +11,7 @@ import type {NativeImage, NativePool, ParentSpec} from './native.ts';
  */
 export async function isRegistered(
   child: {pool: NativePool; id: string},
-  parent: ParentSpec,
+  parent: Pick<ParentSpec, 'imageId' | 'snapshotId'>,
   parentPool: NativePool,
 ): Promise<boolean> {
   const [first, second] = await Promise.all([
@@ -35,45 +36,13 @@ export async function hasAttachedChildren(pool: NativePool, image: NativeImage, 
   return answer !== undefined && decodeChildren(answer).length > 0;
 }
 
-/** The id that `rbd_id.<name>` holds; undefined when there is none. */
-export async function readImageId(pool: NativePool, name: string): Promise<string | undefined> {
-  const answer = await call(pool, `rbd_id.${name}`, 'get_id', []);
-  return answer && decodeText(answer);
-}
-
-async function call(pool: NativePool, object: string, method: string, input: Buffer[]): Promise<Buffer | undefined> {
-  try {
-    return await pool.exec(object, 'rbd', method, Buffer.concat(input));
-  } catch (error) {
-    if (isRbdError(error, 'ENOENT')) return undefined; // no such object or key: nobody is listed
-    throw error;
-  }
-}
-
-/** Ceph's encoding: little-endian u64, and text behind its u32 length. */
-function u64(value: number): Buffer {
-  const buffer = Buffer.alloc(8);
-  buffer.writeBigUInt64LE(BigInt(value));
-  return buffer;
-}
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(bytes.length);
-  return Buffer.concat([length, bytes]);
-}
-
-/** string */
-export const decodeText = (answer: Buffer): string => new Reader(answer).text();
-
 /** set<string> */
 export function decodeIds(answer: Buffer): string[] {
   const reader = new Reader(answer);
   return Array.from({length: reader.u32()}, () => reader.text());
 }
 
-/** set<cls::rbd::ChildImageSpec>: each a struct with version, compat and length in front, so that later fields can be skipped. */
+/** set<cls::rbd::ChildImageSpec> */
 export function decodeChildren(answer: Buffer): {poolId: number; imageId: string}[] {
   const reader = new Reader(answer);
   return Array.from({length: reader.u32()}, () => {
@@ -82,39 +51,4 @@ export function decodeChildren(answer: Buffer): {poolId: number; imageId: string
     reader.skipTo(end);
     return child;
   });
-}
-
-class Reader {
-  readonly #buffer: Buffer;
-  #at = 0;
-
-  constructor(buffer: Buffer) {
-    this.#buffer = buffer;
-  }
-
-  u32(): number {
-    this.#at += 4;
-    return this.#buffer.readUInt32LE(this.#at - 4);
-  }
-
-  i64(): number {
-    this.#at += 8;
-    return Number(this.#buffer.readBigInt64LE(this.#at - 8));
-  }
-
-  text(): string {
-    const length = this.u32();
-    this.#at += length;
-    return this.#buffer.toString('utf8', this.#at - length, this.#at);
-  }
-
-  structEnd(): number {
-    this.#at += 2;
-    const length = this.u32();
-    return this.#at + length;
-  }
-
-  skipTo(end: number): void {
-    this.#at = end;
-  }
 }

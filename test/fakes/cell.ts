@@ -102,11 +102,17 @@ export class FakeCell implements Cell {
       });
       return 'cloned';
     },
-    grow: async (disk: DiskSpec, size: number) => {
+    grow: async (disk: DiskSpec, size: number, _signal: AbortSignal): Promise<void> => {
       await this.before('grow', disk.name);
       const image = this.images.get(key(disk));
       if (image === undefined) throw new CellarError('not-found', 'no such disk');
       image.size = Math.max(image.size, size);
+    },
+    complete: async (_parent: SnapshotSpec, disk: DiskSpec, size: number | undefined, signal: AbortSignal) => {
+      if (size !== undefined) await this.disks.grow(disk, size, signal);
+      const state = await this.disks.state(disk);
+      if (state.kind !== 'image') return undefined;
+      return {size: state.size, parent: state.parent, registered: state.registered};
     },
     remove: async (disk: DiskSpec) => {
       await this.before('remove', disk.name);

@@ -106,6 +106,45 @@ export const disksSuite: Suite = (test, name, makeSubject) => {
     t.is((await t.throwsAsync(grow, {instanceOf: CellarError}))?.kind, 'not-found');
   });
 
+  test(`${name}: a clone is completed: grown with zeros, never shrunk, and read back with its parent`, async t => {
+    const {subject, disks, data, parent, disk} = await setUp();
+    await disks.clone(parent, disk, never);
+    const larger = data.length + 20 * MiB + 1; // more objects, and off every boundary
+    for (const [asked, size] of [
+      [undefined, data.length],
+      [1, data.length],
+      [data.length, data.length],
+      [larger, larger],
+      [data.length, larger],
+      [undefined, larger],
+    ] as const)
+      t.deepEqual(await disks.complete(parent, disk, asked, never), {size, parent, registered: true});
+    const state = await disks.state(disk, never);
+    t.deepEqual(state, {kind: 'image', size: larger, parent, registered: true, empty: true});
+    t.true((await subject.read(disk)).equals(Buffer.concat([data, Buffer.alloc(larger - data.length)])));
+  });
+
+  test(`${name}: what is read back is what is there, and not what was asked for`, async t => {
+    const {subject, disks, data, parent, disk} = await setUp();
+    const other = {...parent, image: freshName('other')};
+    await subject.put(other, data);
+    await disks.clone(other, disk, never);
+    t.like(await disks.complete(parent, disk, undefined, never), {parent: other, registered: true});
+    const elsewhere = {...parent, pool: disk.pool};
+    t.like(await disks.complete(elsewhere, disk, undefined, never), {parent: other, registered: true});
+    const flat = fresh(subject);
+    await subject.flat(flat, data);
+    t.deepEqual(await disks.complete(parent, flat, undefined, never), {
+      size: data.length,
+      parent: undefined,
+      registered: true,
+    });
+    const torn = fresh(subject);
+    await subject.tear(torn);
+    for (const absent of [torn, fresh(subject)])
+      t.is(await disks.complete(parent, absent, undefined, never), undefined);
+  });
+
   test(`${name}: half a disk is torn, with a reason, and can be removed; absent is fine`, async t => {
     const {subject, disks, data, parent, disk} = await setUp();
     await subject.tear(disk);
