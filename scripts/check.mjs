@@ -1,14 +1,12 @@
 /**
  * What `npm test` runs once the setup is done: formatting and lint, types, all tests against a real lab, the addon's tests
- * under sanitizers, the build. With arguments, only those tests: `npm test -- test/core/plan.test.ts`.
- * The last line on stdout is `N passed, N failed`.
+ * under sanitizers, the tests that need Nova against a lab with it, the build. With arguments, only those tests:
+ * `npm test -- test/core/plan.test.ts`. The last line on stdout is `N passed, N failed`.
  */
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {finished, start} from './lib/child.mjs';
-import {startLab} from './lib/lab.mjs';
-import {listenForTheEnd, quietly, stage, stopped, write} from './lib/stages.mjs';
-import {tapReader} from './lib/tap.mjs';
+import {listenForTheEnd, quietly, stage} from './lib/stages.mjs';
+import {conclude, inLab, needsNova, noTests, tests, testWithNova, withLab} from './lib/testing.mjs';
 
 const bin = name => join('node_modules', '.bin', name);
 process.chdir(join(dirname(fileURLToPath(import.meta.url)), '..'));
@@ -16,16 +14,21 @@ listenForTheEnd();
 await main(process.argv.slice(2));
 
 async function main(files) {
-  const totals = {passed: 0, failed: 0, skipped: 0};
-  const results = await withLab(lab => (files.length > 0 ? checkFiles(files, lab, totals) : checkAll(lab, totals)));
-  if (stopped.aborted) write(`stopped: ${stopped.reason.message}`);
-  if (totals.skipped > 0) write(`${totals.skipped} skipped`);
-  write(`${totals.passed} passed, ${totals.failed} failed`);
-  process.exitCode = results.every(Boolean) && !stopped.aborted ? 0 : 1;
+  const totals = noTests();
+  const results = files.length > 0 ? await checkFiles(files, totals) : await checkAll(totals);
+  conclude(results, totals);
 }
 
-/** Everything, and on after a failure: one run tells all that is wrong. The lab starts while lint and types are checked. */
-async function checkAll(lab, totals) {
+/** Everything, and on after a failure: one run tells all that is wrong. One lab at a time: each takes memory. */
+async function checkAll(totals) {
+  const checked = await withLab('plain', lab => checkWithoutNova(lab, totals));
+  const tested = await testWithNova([], totals);
+  const built = await stage('build', 5, signal => quietly(bin('tsc'), ['--project', 'tsconfig.build.json'], signal));
+  return [...checked, ...tested, built];
+}
+
+/** The lab starts while lint and types are checked. */
+async function checkWithoutNova(lab, totals) {
   const checked = [
     await stage('lint', 5, signal => quietly(bin('biome'), ['check', '.'], signal)),
     await stage('types', 5, signal => quietly(bin('tsc'), ['--noEmit'], signal)),
@@ -35,48 +38,20 @@ async function checkAll(lab, totals) {
     signal =>
       quietly(process.execPath, [`scripts/${name}.mjs`, ...args], signal, lab.env);
   const tested = await inLab(lab, async () => [
-    await stage('tests', 30, signal => tests([], totals, lab.env, signal)),
+    await stage('tests', 30, signal => tests([], totals, lab, signal)),
     await stage('addon with sanitizers: build', 15, script('build-native', '--sanitize')),
     await stage('addon with sanitizers: tests', 15, script('test-native-sanitized')),
   ]);
-  const built = await stage('build', 5, signal => quietly(bin('tsc'), ['--project', 'tsconfig.build.json'], signal));
-  return [...checked, ...tested, built];
+  return [...checked, ...tested];
 }
 
-function checkFiles(files, lab, totals) {
-  return inLab(lab, async () => [await stage('tests', 30, signal => tests(files, totals, lab.env, signal))]);
-}
-
-/** Starts a lab and stops it whatever happens: on a signal at once, while the stage under way is being ended. */
-async function withLab(act) {
-  const lab = startLab();
-  const stop = () => lab.stop();
-  stopped.addEventListener('abort', stop);
-  if (stopped.aborted) stop();
-  try {
-    return await act(lab);
-  } finally {
-    await stop();
-  }
-}
-
-/** Goes on when the lab is up; a lab that does not start is a failed stage. */
-async function inLab(lab, act) {
-  const up = await stage('lab', 5, async () => {
-    await lab.ready;
-    return true;
-  });
-  return up ? await act() : [false];
-}
-
-/** A run without one passed test is no success: a mistyped file name must not look like one. */
-async function tests(files, totals, env, signal) {
-  const child = start(process.execPath, [bin('ava'), '--tap', ...files], {env});
-  const reader = tapReader(write);
-  child.stdout.setEncoding('utf8').on('data', reader.push);
-  child.stderr.pipe(process.stderr, {end: false});
-  const ok = await finished(child, signal);
-  reader.end();
-  Object.assign(totals, reader.totals);
-  return ok && totals.passed > 0 && totals.failed === 0;
+async function checkFiles(files, totals) {
+  const plain = files.filter(file => !needsNova(file));
+  const nova = files.filter(needsNova);
+  const inPlainLab = lab =>
+    inLab(lab, async () => [await stage('tests', 30, signal => tests(plain, totals, lab, signal))]);
+  return [
+    ...(plain.length > 0 ? await withLab('plain', inPlainLab) : []),
+    ...(nova.length > 0 ? await testWithNova(nova, totals) : []),
+  ];
 }

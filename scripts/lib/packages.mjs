@@ -18,6 +18,18 @@ export const packages = {
   'glance-api': 'test Glance',
   'python3-rados': "Glance's RBD store",
   'python3-rbd': "Glance's RBD store",
+  // a real Nova
+  'nova-api': 'test Nova',
+  'nova-scheduler': 'test Nova',
+  'nova-conductor': 'test Nova',
+  'nova-compute': 'test Nova: the compute',
+  'nova-compute-kvm': "test Nova: its compute's libvirt driver, with libvirt and QEMU",
+  'placement-api': 'test Nova schedules with it',
+  'mariadb-server': 'databases of the test Nova and Placement',
+  'mariadb-client': 'copies schemas of the test Nova',
+  'rabbitmq-server': 'message bus of the test Nova',
+  'python3-pymysql': 'the test Nova reaches MariaDB with it',
+  'libvirt-clients': 'virsh, which looks at guests of the test Nova',
   // image formats, and the configuration parser ours is compared with
   'qemu-utils': 'qemu-img',
   'qemu-block-extra': "qemu-img's rbd driver",

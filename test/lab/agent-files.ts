@@ -5,7 +5,7 @@ import {confFile} from './ceph-files.ts';
 import type {LabState} from './state.ts';
 
 /** Fixed, as a deployment's is: libvirt knows client.nova's key by it. */
-const secretUuid = '5a5a5a5a-0000-4000-8000-00000000ce11';
+export const secretUuid = '5a5a5a5a-0000-4000-8000-00000000ce11';
 
 export function writeAgentFiles(state: LabState): void {
   mkdirSync(join(state.base, 'nova', 'instances'), {recursive: true, mode: 0o700});

@@ -26,6 +26,9 @@ export const glanceCluster = (): Cluster => clusterAt(readState().glance);
 
 export const openstack = (): OpenStack => openstackOf(readState());
 
+/** The same of the lab with this state file. */
+export const openstackAt = (file: string): OpenStack => openstackOf(readState(file));
+
 /**
  * A cluster of the test's own, whose daemons may be killed, paused and started again (it is bluestore, unless asked
  * otherwise: memstore loses everything with its OSD). It is gone when the test's process is; better, say

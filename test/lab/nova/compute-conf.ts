@@ -1,5 +1,6 @@
 /** nova.conf of a compute. Stock and behind a facade differ in `[glance] endpoint_override` alone. */
 import {join} from 'node:path';
+import {secretUuid} from '../agent-files.ts';
 import {confFile} from '../ceph-files.ts';
 import {libvirtUri} from './libvirt.ts';
 import {type ConfOptions, client} from './nova-conf.ts';
@@ -18,9 +19,6 @@ export type ComputeOptions = {
   /** Further configuration, as text; what it says wins. */
   extra?: string;
 };
-
-/** Fixed, as a deployment's is. */
-export const secretUuid = '5a5a5a5a-0000-4000-8000-00000000ce11';
 
 export type ComputeFiles = {dir: string; conf: string; log: string; statePath: string; instancesPath: string};
 

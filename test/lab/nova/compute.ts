@@ -1,9 +1,10 @@
 /** Computes of the lab: nova-compute of a cell, with a hypervisor of its own. */
 import {existsSync, mkdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {secretUuid} from '../agent-files.ts';
 import {ended, recordedDaemon, signalDaemon, stopDaemon} from '../daemon.ts';
 import type {LabState} from '../state.ts';
-import {type ComputeFiles, type ComputeOptions, computeConf, computeFiles, secretUuid} from './compute-conf.ts';
+import {type ComputeFiles, type ComputeOptions, computeConf, computeFiles} from './compute-conf.ts';
 import {sql} from './database.ts';
 import {startLibvirt, stopLibvirt, virsh} from './libvirt.ts';
 import {logText} from './log.ts';

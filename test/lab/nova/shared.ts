@@ -15,7 +15,7 @@ import {ended, recordedDaemon, signalDaemon, stopDaemon} from '../daemon.ts';
 import {openstackOf} from '../openstack.ts';
 import {run} from '../run.ts';
 import type {Cluster} from '../shared.ts';
-import {readState} from '../state.ts';
+import {currentStateFile, readState} from '../state.ts';
 import {type Compute, computeAt, type StartOptions, startCompute} from './compute.ts';
 import {conductorName, startConductor, writeConductorConf} from './control-plane.ts';
 import {type Row, sql} from './database.ts';
@@ -67,8 +67,11 @@ export type NovaLab = {
   transportUrl(vhost: 'api' | CellName): string;
 };
 
-export function novaLab(): NovaLab {
-  const lab = readState();
+export const novaLab = (): NovaLab => novaLabAt(currentStateFile());
+
+/** The same for the lab with this state file. */
+export function novaLabAt(file: string): NovaLab {
+  const lab = readState(file);
   const state = lab.nova;
   if (!state)
     throw new Error(

@@ -1,0 +1,71 @@
+/** Tests in a lab of their own, as stages of a check. */
+import {join} from 'node:path';
+import {finished, start} from './child.mjs';
+import {startLab} from './lab.mjs';
+import {stage, stopped, write} from './stages.mjs';
+import {tapReader} from './tap.mjs';
+
+const labs = {
+  plain: {title: 'lab', config: 'ava.config.mjs', options: [], minutes: 5},
+  nova: {title: 'lab with Nova', config: 'ava-e2e.config.mjs', options: ['--nova', '--cells', '2'], minutes: 10},
+};
+
+/** Which tests need Nova: those of ava-e2e.config.mjs. */
+export const needsNova = file => /(^|\/)test\/e2e\/|\.e2e\.test\.ts$/.test(file);
+
+/**
+ * Starts a lab (`plain` or `nova`) and stops it whatever happens: on a signal at once, while the stage under way is being
+ * ended. `act` gets it while it starts; `inLab` waits for it.
+ */
+export async function withLab(kind, act) {
+  const lab = {...startLab(labs[kind]), kind};
+  const stop = () => lab.stop();
+  stopped.addEventListener('abort', stop);
+  if (stopped.aborted) stop();
+  try {
+    return await act(lab);
+  } finally {
+    stopped.removeEventListener('abort', stop);
+    await stop();
+  }
+}
+
+/** Goes on when the lab is up; a lab that does not start is a failed stage. */
+export async function inLab(lab, act) {
+  const {title, minutes} = labs[lab.kind];
+  const up = await stage(title, minutes, async () => {
+    await lab.ready;
+    return true;
+  });
+  return up ? await act() : [false];
+}
+
+/** A run without one passed test is no success: a mistyped file name must not look like one. */
+export async function tests(files, totals, lab, signal) {
+  const args = [join('node_modules', '.bin', 'ava'), '--config', labs[lab.kind].config, '--tap', ...files];
+  const child = start(process.execPath, args, {env: lab.env});
+  const reader = tapReader(write);
+  child.stdout.setEncoding('utf8').on('data', reader.push);
+  child.stderr.pipe(process.stderr, {end: false});
+  const ok = await finished(child, signal);
+  reader.end();
+  for (const [kind, count] of Object.entries(reader.totals)) totals[kind] += count;
+  return ok && reader.totals.passed > 0 && reader.totals.failed === 0;
+}
+
+/** The tests that need Nova, all or these, in a lab of their own. */
+export function testWithNova(files, totals) {
+  return withLab('nova', lab =>
+    inLab(lab, async () => [await stage('tests with Nova', 60, signal => tests(files, totals, lab, signal))]),
+  );
+}
+
+export const noTests = () => ({passed: 0, failed: 0, skipped: 0});
+
+/** The last lines, and the exit code. */
+export function conclude(results, totals) {
+  if (stopped.aborted) write(`stopped: ${stopped.reason.message}`);
+  if (totals.skipped > 0) write(`${totals.skipped} skipped`);
+  write(`${totals.passed} passed, ${totals.failed} failed`);
+  process.exitCode = results.every(Boolean) && !stopped.aborted ? 0 : 1;
+}
