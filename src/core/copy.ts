@@ -115,6 +115,7 @@ async function spool(
   for await (const chunk of receive(image, download, options)) {
     for (const [, hash] of hashes) hash.update(chunk);
     await file.write(chunk);
+    download.recycle?.(chunk);
   }
   await file.close();
   const digests = Object.fromEntries(hashes.map(([algo, hash]) => [algo, hash.digest('hex')]));

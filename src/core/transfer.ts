@@ -4,8 +4,8 @@ import type {Inspector} from './format/index.ts';
 import type {ImageRecord} from './image.ts';
 import type {CopyWriter, Download} from './ports.ts';
 
-/** Chunks that may wait for the writer: enough for it not to wait for the next one, some MiB as sockets cut them. */
-const chunksAhead = 64;
+/** Chunks that may wait for the writer: enough for it not to wait for the next one, 8 MiB as they are cut at most. */
+const chunksAhead = 32;
 
 export type Transferred = {digests: Record<string, string>; verified: boolean; written: number};
 
@@ -29,7 +29,7 @@ export async function transfer(
 ): Promise<Transferred> {
   const appends: Promise<void>[] = []; // they settle in order
   for await (const chunk of receive(image, download, options)) {
-    const append = writer.append(chunk);
+    const append = writer.append(chunk).then(() => download.recycle?.(chunk));
     append.catch(() => {}); // thrown below, or no longer asked for
     if (appends.push(append) === chunksAhead) await Promise.all(appends.splice(0, chunksAhead / 2));
   }

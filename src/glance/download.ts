@@ -4,6 +4,7 @@ import type {Readable} from 'node:stream';
 import {CellarError} from '../core/errors.ts';
 import type {ImageRecord} from '../core/image.ts';
 import type {Download} from '../core/ports.ts';
+import {DirectBody} from '../http/direct.ts';
 import {failure} from '../http/failure.ts';
 
 export type BodyOptions = {
@@ -31,7 +32,8 @@ export function toDownload(
   if (length !== undefined && record.size !== undefined && length !== record.size) {
     throw corrupt(record, `as ${length} bytes, and its record says ${record.size}`);
   }
-  return {length, body: new Body(body, record, length, options)};
+  const download = {length, body: new Body(body, record, length, options)};
+  return body instanceof DirectBody ? {...download, recycle: body.recycle} : download;
 }
 
 /**

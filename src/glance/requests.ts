@@ -1,7 +1,8 @@
 /** GET requests to Glance, whichever server answers: credentials, fail-over, retries. */
 import {asCellarError, CellarError} from '../core/errors.ts';
 import type {Requester} from '../core/image.ts';
-import {type Answer, type Call, excerpt, exchange, exchangeText, type TextAnswer} from '../http/exchange.ts';
+import {exchangeDirect} from '../http/direct.ts';
+import {type Answer, type Call, excerpt, exchangeText, type TextAnswer} from '../http/exchange.ts';
 import {failure, showUrl} from '../http/failure.ts';
 import {
   isPassing,
@@ -57,7 +58,7 @@ export class Requests {
 
   /** The answer's headers, whatever the status, with the body still to come. */
   stream(ask: Ask): Promise<Reply<Answer>> {
-    return this.#ask(ask, call => exchange(this.#transport, call));
+    return this.#ask(ask, call => exchangeDirect(this.#transport, call));
   }
 
   close(): void {

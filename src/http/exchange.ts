@@ -1,6 +1,7 @@
 /** One request, one answer. What goes wrong is a CellarError that holds nothing of the request. */
 import {once} from 'node:events';
 import type {IncomingHttpHeaders, IncomingMessage} from 'node:http';
+import type {Readable} from 'node:stream';
 import type {Request} from 'got';
 import {CellarError} from '../core/errors.ts';
 import {failure} from './failure.ts';
@@ -20,28 +21,33 @@ export type Answer = {
   statusLine: string;
   headers: IncomingHttpHeaders;
   /** To be read to its end or destroyed; destroying it closes the connection. Its errors are for `failure()`. */
-  body: Request;
+  body: Readable;
 };
 
 export type TextAnswer = Omit<Answer, 'body'> & {text: string};
 
-/** Sends the call and settles when the answer's headers are there. */
-export async function exchange(transport: Transport, call: Call): Promise<Answer> {
-  return send(transport, call, {});
-}
-
 /** The call with its answer's body as text, all within the transport's timeout. More than `limit` bytes is an error. */
 export async function exchangeText(transport: Transport, call: Call, limit: number): Promise<TextAnswer> {
-  const {body, ...answer} = await send(transport, call, {request: transport.timeout});
+  const {method, url, headers = {}, json, signal} = call;
+  if (signal.aborted) throw failure(undefined, signal);
+  let body: Request | undefined;
   try {
-    return {...answer, text: await readText(body, limit)};
+    const timeout = {request: transport.timeout};
+    body = transport.got.stream(url, {method, headers, signal, timeout, ...(json === undefined ? {} : {json})});
+    // Without a listener an error between the headers and the first read would end the process.
+    body.on('error', () => {});
+    const [response] = (await once(body, 'response')) as [IncomingMessage];
+    const status = response.statusCode ?? 0;
+    const statusLine = `${status} ${response.statusMessage ?? ''}`.trim();
+    return {status, statusLine, headers: response.headers, text: await readText(body, limit)};
   } catch (error) {
-    throw failure(error, call.signal);
+    body?.destroy();
+    throw failure(error, signal);
   }
 }
 
 /** The start of an error's page, for a message. Never fails: the status said enough. */
-export async function excerpt(body: Request): Promise<string> {
+export async function excerpt(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   const giveUp = setTimeout(() => body.destroy(), 2000);
   try {
@@ -58,25 +64,7 @@ export async function excerpt(body: Request): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-async function send(transport: Transport, call: Call, timeout: {request?: number}): Promise<Answer> {
-  const {method, url, headers = {}, json, signal} = call;
-  if (signal.aborted) throw failure(undefined, signal);
-  let body: Request | undefined;
-  try {
-    body = transport.got.stream(url, {method, headers, signal, timeout, ...(json === undefined ? {} : {json})});
-    // Without a listener an error between the headers and the first read would end the process.
-    body.on('error', () => {});
-    const [response] = (await once(body, 'response')) as [IncomingMessage];
-    const status = response.statusCode ?? 0;
-    const statusLine = `${status} ${response.statusMessage ?? ''}`.trim();
-    return {status, statusLine, headers: response.headers, body};
-  } catch (error) {
-    body?.destroy();
-    throw failure(error, signal);
-  }
-}
-
-async function readText(body: Request, limit: number): Promise<string> {
+async function readText(body: Readable, limit: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of body) {

@@ -2,6 +2,7 @@
 import {readFileSync} from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import net, {type OnReadOpts, type Socket} from 'node:net';
 import tls from 'node:tls';
 import got, {type Got} from 'got';
 import {CellarError} from '../core/errors.ts';
@@ -21,7 +22,10 @@ export type TransportOptions = {
 };
 
 /** Where connections of both kinds come from. */
-export type Agents = {http: http.Agent; https: https.Agent};
+export type Agents = {http: http.Agent; https: TlsAgent};
+
+/** Of every request. Hashes are of the bytes on the wire: nothing is to be packed. */
+export const requestHeaders = {'user-agent': 'cellar', accept: '*/*', 'accept-encoding': 'identity'};
 
 /** Agents that do TLS as the options say; `config` when a file of theirs cannot be used. */
 export function agentsOf(options: TransportOptions, pooling: http.AgentOptions): Agents {
@@ -31,20 +35,23 @@ export function agentsOf(options: TransportOptions, pooling: http.AgentOptions):
 /** Owns the connections. `close()` ends them, those in use included. */
 export class Transport {
   readonly got: Got;
-  /** Milliseconds. */
+  /** Milliseconds, for the answer's head, and for the connection. */
   readonly timeout: number;
+  readonly connectTimeout: number;
   readonly #agents: Agents;
+  readonly #connections = new Set<Socket>();
 
   /** `config` when a file of the options cannot be used. */
   constructor(options: TransportOptions = {}) {
     this.timeout = (options.timeout || 60) * 1000;
     const connect = (options.connect_timeout || 10) * 1000;
+    this.connectTimeout = connect;
     this.#agents = agentsOf(options, {keepAlive: true});
     this.got = got.extend({
       agent: this.#agents,
-      headers: {'user-agent': 'cellar', accept: '*/*', 'accept-encoding': 'identity'},
-      // Hashes are of the bytes on the wire, and a token must not follow a redirect to another host.
+      headers: requestHeaders,
       decompress: false,
+      // A token must not follow a redirect to another host.
       followRedirect: false,
       throwHttpErrors: false,
       retry: {limit: 0},
@@ -52,19 +59,46 @@ export class Transport {
     });
   }
 
+  /** A connection of its own, not kept for another request, whose bytes go where `onread` says. */
+  connect({protocol, hostname, port}: URL, onread: OnReadOpts): Socket {
+    const host = hostname.replace(/^\[(.*)\]$/, '$1');
+    const socket =
+      protocol === 'https:'
+        ? this.#agents.https.connect(host, Number(port || 443), onread)
+        : net.connect({host, port: Number(port || 80), onread});
+    this.#connections.add(socket);
+    socket.once('close', () => this.#connections.delete(socket));
+    return socket;
+  }
+
   close(): void {
     this.#agents.http.destroy();
     this.#agents.https.destroy();
+    for (const socket of this.#connections) socket.destroy();
   }
 }
 
 /** One TLS context for all connections: made per connection it would parse every authority each time. */
 class TlsAgent extends https.Agent {
   readonly #context: tls.SecureContext | undefined;
+  readonly #rejectUnauthorized: boolean;
 
   constructor(context: tls.SecureContext | undefined, rejectUnauthorized: boolean, pooling: http.AgentOptions) {
     super({...pooling, rejectUnauthorized});
     this.#context = context;
+    this.#rejectUnauthorized = rejectUnauthorized;
+  }
+
+  /** One connection outside the pool. */
+  connect(host: string, port: number, onread: OnReadOpts): Socket {
+    return tls.connect({
+      host,
+      port,
+      servername: net.isIP(host) ? '' : host,
+      secureContext: this.#context ?? systemContext(),
+      rejectUnauthorized: this.#rejectUnauthorized,
+      onread,
+    } as tls.ConnectionOptions);
   }
 
   override createConnection(...[options, callback]: Parameters<https.Agent['createConnection']>) {

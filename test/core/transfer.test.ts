@@ -84,11 +84,11 @@ test('chunks of any size arrive in order, and the writer is asked for the digest
   );
 });
 
-test('a writer that takes its time holds the body up: no more than 64 chunks are under way', async t => {
+test('a writer that takes its time holds the body up: no more than 32 chunks are under way', async t => {
   const data = randomBytes(100 * KiB);
   const {writer, state} = memory(() => sleep(1));
   await run(data, writer, {sizes: [KiB]});
-  t.is(state.most, 64);
+  t.is(state.most, 32);
 });
 
 const data = randomBytes(3 * 64 * KiB + 1);

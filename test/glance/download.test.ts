@@ -202,7 +202,7 @@ for (const [name, breakOff] of breaks) {
 test.serial('headers that do not come are a timeout', async t => {
   await using server = await serve(() => {});
   const client = clientOf(t, server, {timeout: 0.5, retries: 1});
-  await fails(t, client.download(recordOf(1), user, never), 'timeout', /Timeout awaiting 'response' for 500ms$/);
+  await fails(t, client.download(recordOf(1), user, never), 'timeout', /no answer within 500 ms$/);
   t.is(server.seen.length, 2);
   t.true(await closed(server));
 });
@@ -311,12 +311,13 @@ test('an abort before the first read ends the connection, and the read fails', a
   await fails(t, bytesOf(download), 'cancelled', /broke off after 0 bytes: cancelled$/);
 });
 
-test('connections are used again, and nothing stays on the signal', async t => {
+test('a connection is closed with its download, and nothing stays on the signal', async t => {
   await using server = await serve(response => response.end('data'));
   const client = clientOf(t, server);
   const {signal} = new AbortController();
   for (let n = 0; n < 20; n++) await bytesOf(await client.download(recordOf(4), user, signal));
-  t.is(await server.connections(), 1);
+  t.true(await closed(server));
+  for (let n = 0; n < 100 && getEventListeners(signal, 'abort').length > 0; n++) await sleep(10);
   t.is(getEventListeners(signal, 'abort').length, 0);
 });
 

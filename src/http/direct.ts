@@ -1,0 +1,170 @@
+/**
+ * A GET for a large body. Node's HTTP parser makes a new buffer of every 64 KiB that it hands on, and on a host that fills at
+ * the speed of its network this costs more processor time than the rest of the fill. Here the parser sees the head of the
+ * answer; the body of a plain 200 is then read from the socket into buffers that are used again.
+ */
+import {once} from 'node:events';
+import http, {type ClientRequest, type IncomingMessage} from 'node:http';
+import https from 'node:https';
+import type {OnReadOpts, Socket} from 'node:net';
+import {Readable} from 'node:stream';
+import type {Answer, Call} from './exchange.ts';
+import {failure} from './failure.ts';
+import {requestHeaders, type Transport} from './transport.ts';
+
+/** Bytes of one buffer: what a socket has at most when it is looked at, as a rule. */
+const bufferSize = 256 * 1024;
+/** Buffers kept for another use; more are in flight only while the consumer holds them. */
+const mostFree = 64;
+
+/** A chunk that its consumer is done with: its memory may be used again. */
+export type Recycle = (chunk: Uint8Array) => void;
+
+/** Sends the call and settles when the answer's headers are there. Nothing is followed, decoded or tried again. */
+export async function exchangeDirect(transport: Transport, {url, headers = {}, signal}: Call): Promise<Answer> {
+  if (signal.aborted) throw failure(undefined, signal);
+  const wire = new Wire();
+  const {request: ask} = url.startsWith('https:') ? https : http;
+  const request = ask(url, {
+    headers: {
+      ...requestHeaders,
+      ...Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)),
+    },
+    createConnection: () => wire.use(transport.connect(new URL(url), wire.onread)),
+  });
+  const abort = () => request.destroy(new Error('aborted'));
+  signal.addEventListener('abort', abort, {once: true});
+  request.once('close', () => signal.removeEventListener('abort', abort));
+  request.on('error', error => wire.body?.destroy(error)); // before there is one, `once` tells it
+  request.once('response', wire.onResponse);
+  const deadline = keepTime(request, transport);
+  try {
+    const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+    request.end();
+    const [response] = await answered;
+    const status = response.statusCode ?? 0;
+    const statusLine = `${status} ${response.statusMessage ?? ''}`.trim();
+    return {status, statusLine, headers: response.headers, body: wire.body ?? response};
+  } catch (error) {
+    request.destroy();
+    throw failure(error, signal);
+  } finally {
+    deadline.clear();
+  }
+}
+
+/** So long for the connection, then so long for the answer's head. */
+function keepTime(request: ClientRequest, {timeout, connectTimeout}: Transport): {clear(): void} {
+  const destroyIn = (ms: number, what: string) =>
+    setTimeout(() => request.destroy(Object.assign(new Error(`${what} within ${ms} ms`), {code: 'ETIMEDOUT'})), ms);
+  let timer = destroyIn(connectTimeout, 'no connection');
+  request.once('socket', socket => {
+    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => {
+      clearTimeout(timer);
+      timer = destroyIn(timeout, 'no answer');
+    });
+  });
+  return {clear: () => clearTimeout(timer)};
+}
+
+/** One connection: what it reads goes to the parser until the body begins, and from then on to the body. */
+class Wire {
+  body: DirectBody | undefined;
+  readonly onread: OnReadOpts = {buffer: () => this.#buffer, callback: n => this.#take(n)};
+  readonly #free: Buffer[] = [];
+  #buffer: Buffer = Buffer.allocUnsafeSlow(bufferSize);
+  #socket: Socket | undefined;
+
+  use(socket: Socket): Socket {
+    this.#socket = socket;
+    return socket;
+  }
+
+  /** Comes while the parser is still at the chunk in which the head ended: the rest of that chunk is read from the response. */
+  readonly onResponse = (response: IncomingMessage): void => {
+    response.on('error', () => {}); // told by its reader
+    const length = plainLength(response);
+    if (length !== undefined && this.#socket !== undefined)
+      this.body = new DirectBody(response, this.#socket, length, chunk => this.#recycle(chunk));
+  };
+
+  /** False: read no more until resumed. */
+  #take(n: number): boolean {
+    const read = this.#buffer.subarray(0, n);
+    if (this.body === undefined) {
+      this.#socket?.emit('data', Buffer.from(read));
+      return true;
+    }
+    if (n < bufferSize / 4) return this.body.feed(Buffer.from(read)); // cheaper than a buffer that is mostly empty
+    this.#buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
+    return this.body.feed(read);
+  }
+
+  #recycle({buffer}: Uint8Array): void {
+    if (buffer.byteLength === bufferSize && this.#free.length < mostFree) this.#free.push(Buffer.from(buffer));
+  }
+}
+
+/** The length of a body that is just the bytes on the wire; undefined for any other, which is the parser's. */
+function plainLength({statusCode, headers}: IncomingMessage): number | undefined {
+  const length = headers['content-length'];
+  if (statusCode !== 200 || length === undefined || headers['transfer-encoding'] !== undefined) return undefined;
+  return Number(length);
+}
+
+/**
+ * A stream of chunks as they were read, its connection closed with it. `recycle` takes a chunk back when nobody looks at it any
+ * more; a chunk that is never given back stays as it is.
+ */
+export class DirectBody extends Readable {
+  readonly recycle: Recycle;
+  readonly #head: IncomingMessage;
+  readonly #socket: Socket;
+  #left: number;
+  #error: Error | undefined;
+
+  constructor(head: IncomingMessage, socket: Socket, length: number, recycle: Recycle) {
+    super({objectMode: true, highWaterMark: 8}); // chunks keep their borders, and so their buffers
+    this.#head = head;
+    this.#socket = socket;
+    this.#left = length;
+    this.recycle = recycle;
+    this.on('error', () => {}); // an error between the headers and the first read would end the process
+    socket.once('error', error => {
+      this.#error = error;
+    });
+    socket.once('close', () => {
+      if (this.#left > 0) this.destroy(this.#error ?? new Error('the connection was closed'));
+    });
+    if (length === 0) this.#end();
+  }
+
+  /** Whether more is welcome. */
+  feed(chunk: Buffer): boolean {
+    if (this.#left === 0 || this.destroyed) return false;
+    if (chunk.length > this.#left) {
+      this.destroy(new Error('more came than its Content-Length'));
+      return false;
+    }
+    this.#left -= chunk.length;
+    const more = this.push(chunk);
+    if (this.#left === 0) this.#end();
+    return more;
+  }
+
+  override _read(): void {
+    const chunk: Buffer | null = this.#head.read();
+    if (chunk !== null) this.feed(chunk);
+    else this.#socket.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#socket.destroy();
+    done(error);
+  }
+
+  #end(): void {
+    this.push(null);
+    this.#socket.destroy();
+  }
+}
