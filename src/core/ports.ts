@@ -20,8 +20,10 @@ export type DiskSpec = {pool: string; name: string};
 export type Download = {
   /** Content-Length, when the server sent one. */
   length: number | undefined;
-  /** A chunk stays as it is when the next one is asked for. */
+  /** A chunk stays as it is until it is given back. */
   body: AsyncIterable<Uint8Array>;
+  /** Takes a chunk back that nobody looks at any more: its memory is used again. */
+  recycle?(chunk: Uint8Array): void;
 };
 
 /** Glance, as one agent sees it. */

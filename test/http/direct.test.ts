@@ -85,7 +85,7 @@ test('the server is held up while nobody reads', async t => {
   const chunks = body[Symbol.asyncIterator]();
   for (let n = 0; n < 4; n++) await chunks.next(); // past what came with the head
   let before = -1;
-  for (; before !== response?.socket?.bytesWritten; await sleep(200)) before = response?.socket?.bytesWritten ?? 0;
+  for (; before !== response?.socket?.bytesWritten; await sleep(500)) before = response?.socket?.bytesWritten ?? 0;
   const pending = response?.writableLength ?? 0;
   t.true(before + pending < 60 * MiB && pending > 0, `${before} bytes sent, ${pending} waiting`);
   body.destroy();
