@@ -1,13 +1,13 @@
 import {spawnSync} from 'node:child_process';
 import {readFileSync} from 'node:fs';
 import test from 'ava';
-import {agree} from '../../src/convert/agree.ts';
 import {checkWithQemu} from '../../src/convert/check.ts';
 import {checkLimits as limits} from '../../src/convert/limits.ts';
 import type {ConvertedFormat, QemuView} from '../../src/core/format/index.ts';
 import {streamedVmdk, vhdFooter} from '../core/format/forge.ts';
 import {Images, inspect, noise, patched, qemuImg} from '../core/format/images.ts';
 import {cleanEnv} from '../lab/run.ts';
+import {agree} from './agree.ts';
 import {expected, never as signal, withFakeQemuImg} from './setup.ts';
 
 const images = new Images();

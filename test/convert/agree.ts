@@ -1,6 +1,6 @@
-import {judgeFormat, type Report, type Verdict} from '../core/format/index.ts';
-import {checkWithQemu} from './check.ts';
-import type {QemuLimits} from './limits.ts';
+import {checkWithQemu} from '../../src/convert/check.ts';
+import type {QemuLimits} from '../../src/convert/limits.ts';
+import {judgeFormat, type Report, type Verdict} from '../../src/core/format/index.ts';
 
 export type AgreeOptions = {
   /** Glance's disk_format. */
