@@ -53,7 +53,7 @@ Napi::Value Pool::RemoveLocked(const Napi::CallbackInfo& info) {
                    });
 }
 
-// A method that writes would answer without output, and run twice if the first buffer was too small: only for reading.
+// For methods that read, and those that write and answer nothing: what does not fit the first buffer is asked for twice.
 //
 // Implements:
 //   int rados_exec(rados_ioctx_t io, const char *oid, const char *cls, const char *method, const char *in_buf,

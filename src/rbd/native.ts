@@ -140,7 +140,10 @@ export interface NativePool {
    * object away with its lock, only while we hold it. false when we do not (ENOENT, EBUSY), and nothing was removed.
    */
   removeLocked(object: string, lockName: string, cookie: string): Promise<boolean>;
-  /** rados_exec: calls a read method of an object class, e.g. rbd's `get_children`. The answer's bytes as they are (64 KiB grown to what is needed). */
+  /**
+   * rados_exec: calls a method of an object class: one that reads, e.g. rbd's `get_children`, or one that writes and answers
+   * nothing, e.g. `set_size`. The answer's bytes as they are (64 KiB, asked again with more if that is too small).
+   */
   exec(object: string, objectClass: string, method: string, input: Uint8Array): Promise<Buffer>;
   /**
    * rados_watch3: from now on what others `notify` on the object is kept for `next`. ENOENT for a missing object. `timeoutMs`:
