@@ -1,7 +1,7 @@
 import {list} from './containers.ts';
 import {address, mode, pool, uuid} from './names.ts';
 import {ours, oursIfSet} from './option.ts';
-import {choice, filled, integer, string} from './types.ts';
+import {boolean, choice, filled, integer, string} from './types.ts';
 
 const atLeast = (min: number, max?: number) => filled(integer(max === undefined ? {min} : {min, max}));
 
@@ -232,6 +232,11 @@ export const cellarOptions = {
       unit: 'seconds',
       help: 'How long Nova waits for an image to get into the cache. Then it is told nothing of it and downloads the image itself, and the fill goes on.',
       reason: 'Nova waits as long as it takes; a download of its own would take longer than what is left of the fill.',
+    }),
+    remove_base_files: ours(boolean(), {
+      default: 'true',
+      help: "Whether Nova's local copies of images that the cell has a copy of are removed, where Nova uses the facade and its images_type is `rbd`.",
+      reason: 'As long as there is one, Nova imports it into every new disk on this host and clones nothing.',
     }),
     max_connections: ours(atLeast(1), {
       default: '256',

@@ -30,6 +30,11 @@ export const novaOptions = {
       help: "The directory of Nova's instances, and of the local image cache below `_base`.",
       reason: asNova,
     }),
+    force_raw_images: novas(boolean(), {
+      default: 'true',
+      help: 'Whether Nova converts images to raw. It refuses to start without on a host whose images_type is `rbd`.',
+      reason: asNova,
+    }),
     transport_url: novas(string(), {
       default: 'rabbit://',
       secret: true,
@@ -54,6 +59,21 @@ export const novaOptions = {
       reason: unset,
     }),
     rbd_secret_uuid: novasIfSet(string(), {help: "The libvirt secret that holds that user's key.", reason: unset}),
+  },
+  image_cache: {
+    subdirectory_name: novas(string(), {
+      default: '_base',
+      deprecated: [{group: 'DEFAULT', name: 'image_cache_subdirectory_name'}],
+      help: "The directory of Nova's local image cache, in instances_path.",
+      reason: asNova,
+    }),
+  },
+  workarounds: {
+    never_download_image_if_on_rbd: novas(boolean(), {
+      default: 'false',
+      help: 'Whether Nova gives up, instead of downloading, an image that it finds no way to clone.',
+      reason: asNova,
+    }),
   },
   glance: {
     api_servers: novasIfSet(list(string()), {

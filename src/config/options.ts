@@ -21,6 +21,8 @@ export const groupHelp: Record<GroupName, string> = {
   facade: 'Glance on this host, for a nova-compute that knows nothing of cellar. See operations.md.',
   DEFAULT: 'Read from nova.conf.',
   libvirt: 'Read from nova.conf.',
+  image_cache: "Read from nova.conf: Nova's local image cache.",
+  workarounds: 'Read from nova.conf.',
   glance: 'Read from nova.conf: how to reach Glance.',
   service_user:
     'Read from nova.conf: how the agent logs in at Keystone. `[agent] auth_section` may name another section with the same options.',

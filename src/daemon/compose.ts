@@ -20,6 +20,7 @@ import {Session} from '../keystone/session.ts';
 import {loadBinding} from '../rbd/binding.ts';
 import {rbdCell} from '../rbd/cell.ts';
 import {CellarAgent} from './agent.ts';
+import {composeBaseFiles, heeded} from './base-files.ts';
 import {Health} from './health.ts';
 import {LoopDelay} from './loop-delay.ts';
 import {observe, observeFacade, observeRequests} from './observe.ts';
@@ -33,7 +34,7 @@ export type Composed = {
   world: World;
   /** Connects and takes away what an earlier run left. Never fails: the agent serves, and says what is wrong, while Ceph is down. */
   recover(signal: AbortSignal): Promise<void>;
-  /** The janitor's rounds, until the signal aborts. */
+  /** The janitor's rounds, and those over Nova's local copies of images, until the signal aborts. */
   keepSweeping(signal: AbortSignal): Promise<void>;
   /** Writes down what is only in memory and ends all connections; after the API and the facade were drained. */
   close(): Promise<void>;
@@ -42,7 +43,6 @@ export type Composed = {
 /** The one place where the parts are made and handed to each other. */
 export function compose(settings: Settings, log: Logger): Composed {
   const self = {host: settings.host, run: randomUUID()};
-  const emit = observe(log);
   const health = new Health();
   const loopDelay = new LoopDelay();
 
@@ -59,7 +59,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     leaseDuration,
     busyTimeout,
     holder: `${self.host} ${self.run}`,
-    onLeaseLost: name => emit({type: 'lease-lost', name}),
+    onLeaseLost: name => world.emit({type: 'lease-lost', name}),
   });
   const world: World = {
     self,
@@ -67,11 +67,12 @@ export function compose(settings: Settings, log: Logger): Composed {
     images: health.watch('glance', glance),
     converter: qemuConverter(settings.converter),
     limits: settings.limits,
-    emit,
+    emit: observe(log),
     turns: new Turns(),
     fills: new SingleFlight<Filled, Progress>(),
     usage: new UsageLog(),
   };
+  const base = settings.baseFiles && composeBaseFiles(settings.baseFiles, world);
   const agent = new CellarAgent({
     world,
     health,
@@ -96,7 +97,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     parse: parseRecord,
     offer: (image: ImageRecord, requester: Requester, options: OfferOptions) =>
       offerCopy(image, requester, world, options),
-    ...observeFacade(log),
+    ...heeded(observeFacade(log), base),
   };
   return {
     api,
@@ -106,7 +107,9 @@ export function compose(settings: Settings, log: Logger): Composed {
       const {copies, disks} = await recover(world, signal);
       log.info({copies, disks}, 'recovery is done');
     },
-    keepSweeping: signal => keepSweeping(world, signal),
+    keepSweeping: async signal => {
+      await Promise.all([keepSweeping(world, signal), base?.keepSweeping(signal)]);
+    },
     close: async () => {
       await world.usage.flush(cell.usage, AbortSignal.timeout(5000)).catch(() => {});
       loopDelay[Symbol.dispose]();

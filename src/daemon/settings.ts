@@ -1,3 +1,4 @@
+import type {BasePlace} from '../base/sweep.ts';
 import type {CellarConfig} from '../config/load.ts';
 import {type Address, formatAddress} from '../config/names.ts';
 import type {OptionName} from '../config/options.ts';
@@ -32,6 +33,8 @@ export type Settings = {
   glance: GlanceOptions;
   /** undefined: Nova on this host is not served. */
   facade: FacadeSettings | undefined;
+  /** undefined: Nova's local copies of images are left alone. */
+  baseFiles: BasePlace | undefined;
   converter: ConverterOptions;
   keystone: {auth: AuthOptions; session: SessionOptions} | undefined;
   limits: Limits;
@@ -78,6 +81,7 @@ export function readSettings(config: CellarConfig): Settings {
     },
     glance: {...glanceOptions(config), ...glanceAddress(config, keystone !== undefined)},
     facade: facadeSettings(config),
+    baseFiles: baseFiles(config),
     converter: converterOptions(config),
     keystone,
     limits: limitsOf(config),
@@ -149,6 +153,25 @@ function facadeSettings({get}: CellarConfig): FacadeSettings | undefined {
     hold: get('facade', 'hold_timeout') * second,
     maxConnections: get('facade', 'max_connections'),
   };
+}
+
+/**
+ * Only where a Nova without its local copy clones: its disks are in RBD, and what it asks Glance it asks us. On a host with local
+ * disks these files are what the disks are overlays of.
+ */
+function baseFiles(config: CellarConfig): BasePlace | undefined {
+  const {get} = config;
+  if (!get('facade', 'remove_base_files') || get('libvirt', 'images_type') !== 'rbd' || !servesNova(config))
+    return undefined;
+  return {instancesPath: get('DEFAULT', 'instances_path'), subdirectory: get('image_cache', 'subdirectory_name')};
+}
+
+/** Whether all that nova.conf names as Glance is the facade. */
+function servesNova({get}: CellarConfig): boolean {
+  const listen = get('facade', 'listen');
+  const servers = get('glance', 'api_servers') ?? [];
+  const urls = servers.length > 0 ? servers : [get('glance', 'endpoint_override') ?? ''];
+  return listen !== undefined && urls.every(url => isOwn(url, listen));
 }
 
 /** Where the real Glance is. On a host whose Nova uses the facade, Nova's own options lead to us, and do not count. */
