@@ -82,6 +82,12 @@ export interface Disks {
   remove(disk: DiskSpec, signal: AbortSignal): Promise<void>;
 }
 
+/** Where a removal puts an image before it takes it away. */
+export interface Trash {
+  /** Was a removal of this disk broken off? Then its name is free, and its data is still there: `Disks.remove` goes on with it. */
+  holds(disk: DiskSpec, signal: AbortSignal): Promise<boolean>;
+}
+
 /** How a copy's bytes are taken: the digests to compute beside sha512, and the objects on their way at once (its bound on memory). */
 export type WriteOptions = {digests?: string[]; inFlight?: number};
 
@@ -247,4 +253,12 @@ export interface Intents {
 }
 
 /** The cell's cluster: everything above over one configuration. */
-export type Cell = {disks: Disks; copies: Copies; index: Index; usage: Usage; leases: Leases; intents: Intents};
+export type Cell = {
+  disks: Disks;
+  trash: Trash;
+  copies: Copies;
+  index: Index;
+  usage: Usage;
+  leases: Leases;
+  intents: Intents;
+};

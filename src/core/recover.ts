@@ -1,4 +1,4 @@
-import {judgeDisk} from './disk.ts';
+import {type DiskVerdict, judgeDisk} from './disk.ts';
 import {asCellarError} from './errors.ts';
 import {fillLease, imageOfCopy} from './fill.ts';
 import {sameSnapshot} from './location.ts';
@@ -97,18 +97,22 @@ async function recoverDisk(disk: DiskSpec, {cell, self, limits, emit}: World, si
     const isOurs = (parent: Intent['parent']) => sameSnapshot(parent, intent.parent);
     return judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
   };
+  // Only where nothing has the name by now: what is in the trash can be removed by that alone.
+  const isLeftInTrash = async (verdict: DiskVerdict) => verdict.do === 'make' && cell.trash.holds(disk, signal);
   try {
     const intent = await cell.intents.get(disk, signal);
     if (intent === undefined || intent.run === self.run) return false;
     const before = await judge(intent);
     if (before.do === 'refuse') return false;
-    if (before.do !== 'repair') return await cell.intents.clear(disk, intent, signal);
+    if (before.do !== 'repair' && !(await isLeftInTrash(before))) return await cell.intents.clear(disk, intent, signal);
     const own: Intent = {...intent, host: self.host, run: self.run, since: new Date().toISOString()};
     if (!(await cell.intents.put(disk, own, intent, signal))) return false;
     const now = await judge(own); // its maker may have been slow and not dead: from here on it does not call the disk ready
-    if (now.do === 'repair') {
+    const why =
+      now.do === 'repair' ? now.why : (await isLeftInTrash(now)) ? 'its removal had been broken off' : undefined;
+    if (why !== undefined) {
       await cell.disks.remove(disk, signal);
-      emit({type: 'disk-repaired', ...disk, why: now.why});
+      emit({type: 'disk-repaired', ...disk, why});
     }
     return await cell.intents.clear(disk, own, signal);
   } catch (error) {

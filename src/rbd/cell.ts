@@ -7,6 +7,7 @@ import {RbdIndex} from './index.ts';
 import {RbdIntents} from './intents.ts';
 import {RbdLeases} from './leases.ts';
 import type {ConnectOptions, NativeBinding} from './native.ts';
+import {RbdTrash} from './trash.ts';
 import {RbdUsage} from './usage.ts';
 
 export type RbdCellOptions = {
@@ -43,6 +44,7 @@ export function rbdCell(options: RbdCellOptions): RbdCell {
   const disks = new RbdDisks({connection: clones, cloneFormat: cloneFormat(options.cloneFormat, clones), busyTimeout});
   return {
     disks,
+    trash: new RbdTrash(clones),
     copies: new RbdCopies({connection: fills, pool, busyTimeout}),
     index: new RbdIndex(clones, pool),
     usage: new RbdUsage(clones, pool),

@@ -235,3 +235,29 @@ function stand(cell: FakeCell, changes: Partial<{parent: typeof parent; register
     ...changes,
   });
 }
+
+test('a removal that an earlier run of this host broke off is finished; one without an intent is not ours', async t => {
+  const {cell, world, copy} = await warm();
+  const left = {pool: 'vms', name: 'left'};
+  const strange = {pool: 'vms', name: 'strange'};
+  for (const one of [left, strange]) cell.trashed.add(`${one.pool}/${one.name}`);
+  await cell.intents.put(left, intent({host: world.self.host, run: 'an earlier one', parent: copy}), undefined);
+  t.deepEqual(await recover(world, never), {copies: 0, disks: 1});
+  t.deepEqual([...cell.trashed], ['vms/strange']);
+  t.is(cell.journal.size, 0);
+  t.deepEqual(types(world), ['disk-repaired']);
+});
+
+test('a disk that is made under the name of a broken-off removal meanwhile stays', async t => {
+  const {cell, world, copy} = await warm();
+  cell.trashed.add('vms/disk');
+  await cell.intents.put(disk, intent({host: world.self.host, run: 'an earlier one', parent: copy}), undefined);
+  cell.before = async step => {
+    if (step !== 'intent') return; // the intent is taken over: somebody else, who is no agent, makes it now
+    cell.before = () => {};
+    await cell.disks.clone(copy, disk, never);
+  };
+  await recover(world, never);
+  t.is((await cell.disks.state(disk)).kind, 'image');
+  t.true(cell.trashed.has('vms/disk'));
+});

@@ -21,6 +21,10 @@ cellSuites(test, 'in memory', async () => {
     tear: async ({pool, name}) => {
       cell.torn.add(`${pool}/${name}`);
     },
+    halfRemove: async ({pool, name}) => {
+      cell.images.delete(`${pool}/${name}`);
+      cell.trashed.add(`${pool}/${name}`);
+    },
     read: async disk => cell.read(disk),
   };
 });

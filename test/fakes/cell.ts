@@ -34,6 +34,8 @@ export class FakeCell implements Cell {
   readonly id = randomUUID();
   readonly images = new Map<string, FakeImage>();
   readonly torn = new Set<string>();
+  /** Disks whose removal was broken off. */
+  readonly trashed = new Set<string>();
   readonly pools = new Set<string>();
   readonly forbidden = new Set<string>();
   readonly entries = new Map<string, string>();
@@ -119,6 +121,14 @@ export class FakeCell implements Cell {
       if (this.images.get(key(disk))?.snapshots.size) throw new CellarError('conflict', 'it has snapshots');
       this.images.delete(key(disk));
       this.torn.delete(key(disk));
+      this.trashed.delete(key(disk));
+    },
+  };
+
+  readonly trash = {
+    holds: async (disk: DiskSpec) => {
+      await this.before('trash', disk.name);
+      return this.trashed.has(key(disk));
     },
   };
 

@@ -35,7 +35,7 @@ export async function writeByHand({admin}: RealCell, {pool, name}: DiskSpec, off
   await opened.close();
 }
 
-export async function idOf({admin}: RealCell, {pool, name}: DiskSpec): Promise<string> {
+export async function idOf({admin}: Pick<RealCell, 'admin'>, {pool, name}: DiskSpec): Promise<string> {
   const opened = await admin(pool);
   const {id} = await (await opened.openImage(name, {readOnly: true})).info();
   await opened.close();
@@ -78,7 +78,10 @@ export async function unregistered(cell: RealCell, parent: SnapshotSpec, disk: D
 }
 
 /** A removal that died: the image is in the trash as one that is being removed, and its name is given back. */
-export async function beingRemoved(cell: RealCell, {pool: poolName, name}: DiskSpec) {
+export async function beingRemoved(
+  cell: Pick<RealCell, 'admin' | 'rados'>,
+  {pool: poolName, name}: DiskSpec,
+): Promise<void> {
   const id = await idOf(cell, {pool: poolName, name});
   const pool = await cell.admin(poolName);
   const never = Buffer.alloc(8);

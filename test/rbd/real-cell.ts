@@ -8,6 +8,7 @@ import type {ConnectOptions, NativeCluster, NativePool} from '../../src/rbd/nati
 import {run} from '../lab/run.ts';
 import {type Cluster, cellCluster} from '../lab/shared.ts';
 import type {Subject} from '../suites/subject.ts';
+import {beingRemoved} from './by-hand.ts';
 
 /** What docs/operations.md tells the operator to give the agent. */
 export const agentCaps = ({cache, disks, images}: {cache: string; disks: string; images: string}) => ({
@@ -86,7 +87,8 @@ export async function make(
   };
   const rados = (pool: string, ...args: string[]) => run('rados', ['-c', ceph.conf, '-p', pool, ...args]);
   const admin = (pool: string) => cluster.openPool(pool);
-  return {ceph, cell: agent(), other: agent(), pools, user, agent, admin, rados, ...around(cluster, rados)};
+  const real = {ceph, cell: agent(), other: agent(), pools, user, agent, admin, rados, ...around(cluster, rados)};
+  return {...real, halfRemove: disk => beingRemoved({admin, rados}, disk)};
 }
 
 /** Preparing and looking as client.admin. */

@@ -18,6 +18,8 @@ export type Subject = {
   snapshot(disk: DiskSpec, name: string): Promise<void>;
   /** Leaves of a disk that is not there what a clone that died early leaves: its name. */
   tear(disk: DiskSpec): Promise<void>;
+  /** Leaves of a disk what a removal that died leaves: its data, in the pool's trash. */
+  halfRemove(disk: DiskSpec): Promise<void>;
   /** The bytes a guest would read. */
   read(disk: DiskSpec): Promise<Buffer>;
 };
