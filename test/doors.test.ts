@@ -13,13 +13,14 @@ const doors: Record<string, (string | RegExp)[]> = {
   keystone: ['keystone', 'http', 'core'],
   glance: ['glance', 'http', 'core'],
   oslo: ['oslo', 'core'],
+  nova: ['nova', 'core', 'oslo', 'keystone', 'http'],
   config: ['config', 'core'],
   convert: ['convert', 'core'],
   base: ['base', 'core'],
   api: ['api', 'core'],
   facade: ['facade', 'core', 'http'],
   cli: ['cli', /^api\/(client|wire|agent)\.ts$/, 'config', /^core\/errors\.ts$/],
-  daemon: ['daemon', 'base', 'convert', 'core', 'rbd', 'keystone', 'glance', 'config', 'api', 'facade'],
+  daemon: ['daemon', 'base', 'convert', 'core', 'rbd', 'keystone', 'glance', 'config', 'api', 'facade', 'nova', 'oslo'],
 };
 
 /** Libraries are for the folder that owns what they talk to. */
@@ -29,8 +30,9 @@ const libraries: Record<string, string[]> = {
   http: ['got', 'zod'],
   keystone: ['zod'],
   glance: ['zod'],
-  config: [],
   oslo: ['amqplib'],
+  nova: ['zod'],
+  config: [],
   convert: ['zod'],
   base: [],
   api: ['got', 'zod'],

@@ -52,6 +52,18 @@ export type DiskView = DiskSpec & {
 /** How one of the agent's partners is: `unknown` until it was first asked. */
 export type PartState = 'up' | 'down' | 'unknown';
 
+/** How far this host is registered with its cell. */
+export type RegistrationStatus = {
+  /** off: it is not the agent's business. waiting: not yet. registered: its compute node is there. mapped: its host mapping too. refused: an operator must act. */
+  state: 'off' | 'waiting' | 'registered' | 'mapped' | 'refused';
+  /** What is missing, in words. */
+  why?: string;
+  /** What to do about it. */
+  hint?: string;
+  node?: {name: string; uuid: string};
+  cell?: {name: string | null; uuid: string};
+};
+
 export type Status = {
   version: string;
   host: string;
@@ -62,6 +74,7 @@ export type Status = {
   ceph: {state: PartState; fsid: string | null; user: string; pool: string; why?: string};
   glance: {state: PartState; url: string | null; why?: string};
   keystone: {state: PartState; url: string | null; why?: string};
+  registration: RegistrationStatus;
   /** The fills this agent runs or waits for. */
   fills: Progress[];
   /** Cached copies of the cell: their number and the bytes of their disks; null while Ceph is not up. */

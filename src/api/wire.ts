@@ -8,7 +8,7 @@ import type {Copy, Eviction, Pinning, Prefetched, Verified} from '../core/cache.
 import {errorKinds} from '../core/errors.ts';
 import type {Retired} from '../core/evict.ts';
 import type {DiskResult, Progress} from '../core/request.ts';
-import type {DiskView, Status} from './agent.ts';
+import type {DiskView, RegistrationStatus, Status} from './agent.ts';
 import {diskSize, imageId, token} from './names.ts';
 
 export const headers = {
@@ -157,6 +157,14 @@ export const progress = z.object({image: z.string(), received: bytes, size: byte
 
 const part = {state: z.enum(['up', 'down', 'unknown']), why: z.string().exactOptional()};
 
+const registration = z.object({
+  state: z.enum(['off', 'waiting', 'registered', 'mapped', 'refused']),
+  why: z.string().exactOptional(),
+  hint: z.string().exactOptional(),
+  node: z.object({name: z.string(), uuid: z.string()}).exactOptional(),
+  cell: z.object({name: z.string().nullable(), uuid: z.string()}).exactOptional(),
+}) satisfies z.ZodType<RegistrationStatus>;
+
 export const statusAnswer = z.object({
   schema,
   version: z.string(),
@@ -166,6 +174,7 @@ export const statusAnswer = z.object({
   ceph: z.object({...part, fsid: z.string().nullable(), user: z.string(), pool: z.string()}),
   glance: z.object({...part, url: z.string().nullable()}),
   keystone: z.object({...part, url: z.string().nullable()}),
+  registration,
   fills: z.array(progress),
   cached: z.object({images: z.int().nonnegative(), bytes}).nullable(),
   eventLoop: z

@@ -7,6 +7,9 @@ import {boolean, choice, float, integer, string} from './types.ts';
 const asNova = "Nova's default.";
 const unset = 'Not set, as in Nova.';
 
+const ratio = (help: string) =>
+  novasIfSet(float(), {help, reason: "Not set: the conductor fills in its own, which is its release's default."});
+
 /** Nova's options that cellar reads, with Nova's own names, types and defaults: a host that runs Nova sets them already. */
 export const novaOptions = {
   DEFAULT: {
@@ -41,6 +44,29 @@ export const novaOptions = {
       help: "The message bus of this host's cell.",
       reason: asNova,
     }),
+    control_exchange: novas(string(), {
+      default: 'nova',
+      help: "The exchange of Nova's messages.",
+      reason: asNova,
+    }),
+    rpc_response_timeout: novas(integer({min: 1}), {
+      default: '60',
+      unit: 'seconds',
+      help: "How long to wait for a conductor's answer.",
+      reason: asNova,
+    }),
+    report_interval: novas(integer({min: 1}), {
+      default: '10',
+      unit: 'seconds',
+      help: 'How often the agent gives a sign of life as a service of Nova, where it registers its host.',
+      reason: asNova,
+    }),
+    cpu_allocation_ratio: ratio('The compute node of a new host is made with it.'),
+    ram_allocation_ratio: ratio('The compute node of a new host is made with it.'),
+    disk_allocation_ratio: ratio('The compute node of a new host is made with it.'),
+    initial_cpu_allocation_ratio: ratio('The same, where the ratio itself is not set.'),
+    initial_ram_allocation_ratio: ratio('The same, where the ratio itself is not set.'),
+    initial_disk_allocation_ratio: ratio('The same, where the ratio itself is not set.'),
   },
   libvirt: {
     images_type: novas(choice(['raw', 'flat', 'qcow2', 'lvm', 'rbd', 'ploop', 'default']), {
@@ -57,6 +83,11 @@ export const novaOptions = {
     rbd_user: novasIfSet(string(), {
       help: "Nova's own cephx user, without `client.`. The agent does not use it, and tells Nova's rights on the cache pool by it.",
       reason: unset,
+    }),
+    connection_uri: novas(string(), {
+      default: '',
+      help: "Nova's libvirt, which is asked for the name of this hypervisor; empty: qemu:///system.",
+      reason: asNova,
     }),
     rbd_secret_uuid: novasIfSet(string(), {help: "The libvirt secret that holds that user's key.", reason: unset}),
   },

@@ -1,12 +1,13 @@
 import type {Table, Value} from './option.ts';
 import {cellarOptions} from './options-cellar.ts';
+import {messagingOptions} from './options-messaging.ts';
 import {novaOptions} from './options-nova.ts';
 
 /**
  * Every option cellar reads. The types `get` returns, the sample file, docs/configuration.md and `cellar config show` all come
  * from here.
  */
-export const options = {...cellarOptions, ...novaOptions} satisfies Table;
+export const options = {...cellarOptions, ...novaOptions, ...messagingOptions} satisfies Table;
 
 export type Options = typeof options;
 export type GroupName = keyof Options;
@@ -26,4 +27,5 @@ export const groupHelp: Record<GroupName, string> = {
   glance: 'Read from nova.conf: how to reach Glance.',
   service_user:
     'Read from nova.conf: how the agent logs in at Keystone. `[agent] auth_section` may name another section with the same options.',
+  oslo_messaging_rabbit: "Read from nova.conf: how to reach the cell's RabbitMQ, where the agent registers its host.",
 };

@@ -1,4 +1,4 @@
-import type {Agent, Deletion, DiskView, Status} from '../api/agent.ts';
+import type {Agent, Deletion, DiskView, RegistrationStatus, Status} from '../api/agent.ts';
 import * as cache from '../core/cache.ts';
 import {CellarError} from '../core/errors.ts';
 import type {Requester} from '../core/image.ts';
@@ -23,6 +23,7 @@ export type AgentOptions = {
   cephUser: string;
   glanceUrl: string | null;
   keystoneUrl: string | null;
+  registration(): RegistrationStatus;
 };
 
 /** How long `status` waits for the cluster. */
@@ -95,7 +96,7 @@ export class CellarAgent implements Agent {
   evictImage = (id: string, signal: AbortSignal) => cache.evict(id, this.#options.world, signal);
 
   async status(signal: AbortSignal): Promise<Status> {
-    const {world, health, loopDelay, version, cell, cephUser, glanceUrl, keystoneUrl} = this.#options;
+    const {world, health, loopDelay, version, cell, cephUser, glanceUrl, keystoneUrl, registration} = this.#options;
     const soon = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
     const [fsid, entries] = await Promise.all([
       quietly(abortable(world.cell.disks.fsid(soon), soon)),
@@ -110,6 +111,7 @@ export class CellarAgent implements Agent {
       ceph: {...health.of('ceph'), fsid: fsid ?? null, user: cephUser, pool: world.cell.copies.pool},
       glance: {...health.of('glance'), url: glanceUrl},
       keystone: {...health.of('keystone'), url: keystoneUrl},
+      registration: registration(),
       fills: world.fills.running.map(({key, progress}) => progress ?? {image: key, received: 0, size: 0}),
       cached:
         entries === undefined ? null : {images: entries.length, bytes: entries.reduce((sum, {size}) => sum + size, 0)},

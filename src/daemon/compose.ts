@@ -24,6 +24,7 @@ import {composeBaseFiles, heeded} from './base-files.ts';
 import {Health} from './health.ts';
 import {LoopDelay} from './loop-delay.ts';
 import {observe, observeFacade, observeRequests} from './observe.ts';
+import {composeRegistration} from './registration.ts';
 import type {Settings} from './settings.ts';
 
 /** A running agent's parts, as far as its life cycle needs them. */
@@ -36,6 +37,8 @@ export type Composed = {
   recover(signal: AbortSignal): Promise<void>;
   /** The janitor's rounds, and those over Nova's local copies of images, until the signal aborts. */
   keepSweeping(signal: AbortSignal): Promise<void>;
+  /** Gets this host into its cell, as far as it is asked to, and gives signs of life, until the signal aborts. Never fails. */
+  keepRegistered(signal: AbortSignal): Promise<void>;
   /** Writes down what is only in memory and ends all connections; after the API and the facade were drained. */
   close(): Promise<void>;
 };
@@ -72,6 +75,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     fills: new SingleFlight<Filled, Progress>(),
     usage: new UsageLog(),
   };
+  const parts = settings.registration && composeRegistration(settings.registration, world.cell, log);
   const base = settings.baseFiles && composeBaseFiles(settings.baseFiles, world);
   const agent = new CellarAgent({
     world,
@@ -83,6 +87,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     cephUser: connect.user,
     glanceUrl: settings.glance.api_servers?.join(' ') ?? settings.glance.endpoint_override ?? null,
     keystoneUrl: settings.keystone?.auth.auth_url ?? null,
+    registration: () => parts?.registration.status ?? {state: 'off'},
   });
   const api = createApi({
     agent,
@@ -110,11 +115,13 @@ export function compose(settings: Settings, log: Logger): Composed {
     keepSweeping: async signal => {
       await Promise.all([keepSweeping(world, signal), base?.keepSweeping(signal)]);
     },
+    keepRegistered: async signal => parts?.registration.keep(signal),
     close: async () => {
       await world.usage.flush(cell.usage, AbortSignal.timeout(5000)).catch(() => {});
       loopDelay[Symbol.dispose]();
       session?.close();
       glance.close();
+      await parts?.close();
       await cell.close();
     },
   };

@@ -65,9 +65,10 @@ async function run(sources: Sources): Promise<void> {
   process.on('SIGHUP', () => reload(sources, composed, log));
   const recovered = composed.recover(stopping.signal);
   const swept = recovered.then(() => composed.keepSweeping(stopping.signal));
+  const registered = composed.keepRegistered(stopping.signal);
   await stopSignal(log);
   stopping.abort(new CellarError('cancelled', 'the agent is stopping'));
-  await stop(composed, settings, swept);
+  await stop(composed, settings, Promise.all([swept, registered]));
   log.info('cellar-agent has stopped');
 }
 
@@ -111,7 +112,7 @@ function stopSignal(log: pino.Logger): Promise<void> {
 async function stop(
   {api, facade, world, close}: Composed,
   {shutdownTimeout}: Settings,
-  background: Promise<void>,
+  background: Promise<unknown>,
 ): Promise<void> {
   const stopping = new CellarError('cancelled', 'the agent is stopping', {hint: 'try again when it is back'});
   const deadline = AbortSignal.timeout(shutdownTimeout);

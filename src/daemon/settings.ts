@@ -12,6 +12,7 @@ import type {AuthOptions} from '../keystone/auth.ts';
 import type {SessionOptions} from '../keystone/session.ts';
 import type {ConnectOptions} from '../rbd/native.ts';
 import {isOwn} from './own-address.ts';
+import {type RegistrationSettings, registrationSettings} from './registration.ts';
 
 /** What the configuration means to the parts, in their own words and units (ms). */
 export type Settings = {
@@ -38,6 +39,8 @@ export type Settings = {
   converter: ConverterOptions;
   keystone: {auth: AuthOptions; session: SessionOptions} | undefined;
   limits: Limits;
+  /** undefined: this host is registered by others. */
+  registration: RegistrationSettings | undefined;
 };
 
 export type FacadeSettings = {
@@ -85,6 +88,7 @@ export function readSettings(config: CellarConfig): Settings {
     converter: converterOptions(config),
     keystone,
     limits: limitsOf(config),
+    registration: registrationSettings(config),
   };
 }
 

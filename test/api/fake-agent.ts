@@ -72,6 +72,11 @@ export const status: Status = {
   ceph: {state: 'up', fsid: '7c1d0b3e-4f6a-4f58-9d1c-3f1f4f0e8d11', user: 'cellar', pool: 'cellar'},
   glance: {state: 'up', url: 'http://glance.example:9292'},
   keystone: {state: 'unknown', url: null},
+  registration: {
+    state: 'mapped',
+    node: {name: 'compute-1.example', uuid: 'aaaaaaaa-0000-4000-8000-000000000001'},
+    cell: {name: 'cell1', uuid: 'ce110001-0000-4000-8000-000000000001'},
+  },
   fills: [{image, received: 1_048_576, size: 612_368_384}],
   cached: {images: 1, bytes: entry.size},
   eventLoop: {p99Ms: 1.5, maxMs: 12},

@@ -139,19 +139,37 @@ test('status in words and JSON', async t => {
     async ({socket}) => {
       t.is(
         (await cellar(['status', '--socket', socket])).stdout,
-        `agent     9.9.9 on compute-1, cell cell1, since 2026-11-22T06:00:00.000Z
-ceph      up, 7c1d0b3e-4f6a-4f58-9d1c-3f1f4f0e8d11, user cellar, pool cellar
-glance    up, http://glance.example:9292
-keystone  unknown
-cached    1 image, 20 GiB
-requests  0
-filling   ${image}, 1 MiB of 584 MiB
+        `agent         9.9.9 on compute-1, cell cell1, since 2026-11-22T06:00:00.000Z
+ceph          up, 7c1d0b3e-4f6a-4f58-9d1c-3f1f4f0e8d11, user cellar, pool cellar
+glance        up, http://glance.example:9292
+keystone      unknown
+registration  mapped, node compute-1.example (aaaaaaaa-0000-4000-8000-000000000001) in cell cell1 (ce110001-0000-4000-8000-000000000001)
+cached        1 image, 20 GiB
+requests      0
+filling       ${image}, 1 MiB of 584 MiB
 `,
       );
       t.deepEqual(json(await cellar(['status', '--json', '--socket', socket])), {schema: 1, ...status, requests: 0});
     },
     same,
   );
+});
+
+test('status says why a host is not registered and what to do, and nothing where the agent does not register it', async t => {
+  const say = async (registration: typeof status.registration) => {
+    let said = '';
+    await withServer(
+      {status: async () => ({...status, registration})},
+      async ({socket}) => {
+        said = (await cellar(['status', '--socket', socket])).stdout;
+      },
+      same,
+    );
+    return said;
+  };
+  const refused = await say({state: 'refused', why: 'host a is mapped to cell2', hint: 'delete that mapping'});
+  t.regex(refused, /^registration +refused \(host a is mapped to cell2\)\n +delete that mapping$/m);
+  t.notRegex(await say({state: 'off'}), /registration/);
 });
 
 test('progress is not asked for, and not printed, without a terminal', async t => {

@@ -18,13 +18,15 @@ async function show(session: Session): Promise<Result> {
   return {json: status, ids: [status.host], text: describe(status)};
 }
 
-function describe({version, host, cell, since, ceph, glance, keystone, fills, cached, requests}: StatusAnswer): string {
+function describe(status: StatusAnswer): string {
+  const {version, host, cell, since, ceph, glance, keystone, registration, fills, cached, requests} = status;
   const where = cell === undefined ? host : `${host}, cell ${cell}`;
   return pairs([
     ['agent', `${version} on ${where}, since ${since}`],
     ['ceph', part(ceph, `${ceph.fsid ?? 'no cluster yet'}, user ${ceph.user}, pool ${ceph.pool}`)],
     ['glance', part(glance, glance.url)],
     ['keystone', part(keystone, keystone.url)],
+    ...registered(registration),
     [
       'cached',
       cached === null
@@ -36,6 +38,19 @@ function describe({version, host, cell, since, ceph, glance, keystone, fills, ca
       ({image, received, size}) => ['filling', `${image}, ${formatSize(received)} of ${formatSize(size)}`] as const,
     ),
   ]);
+}
+
+/** Nothing where the agent has nothing to do with it. */
+function registered({state, why, hint, node, cell}: StatusAnswer['registration']): [string, string][] {
+  if (state === 'off') return [];
+  const where = [
+    ...(node === undefined ? [] : [`node ${node.name} (${node.uuid})`]),
+    ...(cell === undefined ? [] : [`cell ${cell.name ?? ''} (${cell.uuid})`]),
+  ].join(' in ');
+  return [
+    ['registration', part({state, ...(why !== undefined && {why})}, where || null)],
+    ...(hint ? [['', hint] as [string, string]] : []),
+  ];
 }
 
 const part = ({state, why}: {state: string; why?: string}, what: string | null): string =>

@@ -1,0 +1,65 @@
+/** The API database, through a conductor that has it: the superconductor's, or a cell's that was given [api_database]. */
+import {z} from 'zod';
+import {CellarError} from '../core/errors.ts';
+import type {Conductor} from '../oslo/conductor.ts';
+import {Draft, readList, readObject} from '../oslo/objects.ts';
+import {isRemote} from '../oslo/remote-error.ts';
+import {absent} from './absent.ts';
+import {busOf} from './bus.ts';
+import type {Cell} from './cells.ts';
+import {classes, fields, lists} from './objects.ts';
+
+/** The cell that a host is mapped to. */
+export type MappedTo = Pick<Cell, 'id' | 'uuid' | 'name'>;
+
+export class ApiDatabase {
+  readonly #conductor: Conductor;
+
+  constructor(conductor: Conductor) {
+    this.#conductor = conductor;
+  }
+
+  /** All cells. The answer holds the passwords of every cell's database and message bus: only what is returned outlives this call. */
+  async cells(signal: AbortSignal): Promise<Cell[]> {
+    const asked = this.#conductor.classAction(lists.cellMapping, 'get_all', [], {signal});
+    return readList(await withDatabase(asked), 'CellMappingList', 'CellMapping').map(one => {
+      const {id, uuid, name, disabled, transport_url} = fields(one, cellSchema);
+      return {id, uuid, name: name ?? null, disabled: disabled ?? false, bus: busOf(transport_url)};
+    });
+  }
+
+  /** The cell that a host is mapped to; undefined: none. */
+  async mappingOf(host: string, signal: AbortSignal): Promise<MappedTo | undefined> {
+    const asked = this.#conductor.classAction(classes.hostMapping, 'get_by_host', [host], {signal});
+    const mapping = await absent(withDatabase(asked), 'HostMappingNotFound');
+    if (mapping === undefined) return undefined;
+    const cell = readObject(readObject(mapping, 'HostMapping').data['cell_mapping'], 'CellMapping');
+    const {id, uuid, name} = fields(cell, mappedSchema);
+    return {id, uuid, name: name ?? null};
+  }
+
+  /** Maps the host; `taken` when it is mapped already, to this cell or another. */
+  async map(host: string, {id, uuid}: Cell, signal: AbortSignal): Promise<'mapped' | 'taken'> {
+    const cell = new Draft(classes.cellMapping, {id, uuid}, []);
+    const asked = this.#conductor.action(new Draft(classes.hostMapping, {host, cell_mapping: cell}), 'create', [], {
+      signal,
+    });
+    return (await absent(withDatabase(asked), 'DBDuplicateEntry')) === undefined ? 'taken' : 'mapped';
+  }
+}
+
+const mappedSchema = z.object({id: z.int(), uuid: z.string(), name: z.string().nullish()});
+const cellSchema = mappedSchema.extend({transport_url: z.string(), disabled: z.boolean().nullish()});
+
+/** A cell's conductor often has no API database, on purpose. */
+async function withDatabase<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!isRemote(error, 'CantStartEngineError')) throw error;
+    throw new CellarError('config', "the conductor of this host's cell has no [api_database]: it cannot map hosts", {
+      hint: 'set [cell] registration = record and let `nova-manage cell_v2 discover_hosts` map the host, or give the conductor [api_database] connection',
+      cause: error,
+    });
+  }
+}
