@@ -30,10 +30,11 @@ export async function resolveDisk(request: DiskRequest, world: World, options: R
   const {signal} = options;
   const timings: Timings = {total: 0};
   const disk = {pool: request.pool, name: request.name};
+  const asked = timed(timings, 'glance', () => world.images.get(request.image, request.requester, signal));
   const early = beginFacts(request.image, world, signal);
   const look = lookAtDisk(disk, world, signal);
   look.catch(() => {}); // Glance's no is the answer then
-  const image = await timed(timings, 'glance', () => world.images.get(request.image, request.requester, signal));
+  const image = await asked;
   const never = whyNever(image);
   if (never !== undefined) throw refused(image, never);
   return world.turns.take(formatDisk(disk), signal, async waited => {
