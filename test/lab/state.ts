@@ -1,10 +1,10 @@
 /** What a running lab writes down about itself, and where tests and people find it. */
-import {existsSync, readdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {existsSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {ClusterFiles} from './cluster.ts';
 import {isAlive, recordedDaemons} from './daemon.ts';
-import {type NovaState, novaDir} from './nova/state.ts';
+import {hostDir, hosts, type NovaState, novaDir} from './nova/state.ts';
 
 export type LabState = {
   base: string;
@@ -68,7 +68,6 @@ export const labDaemons = (base: string) => [base, join(base, 'cell'), join(base
 
 /** Those of its Nova, some of which tests may have stopped. */
 export function novaDaemons(base: string) {
-  const hosts = join(novaDir(base), 'hosts');
-  const names = existsSync(hosts) ? readdirSync(hosts) : [];
-  return [join(base, 'cell2'), novaDir(base), ...names.map(name => join(hosts, name))].flatMap(recordedDaemons);
+  const dir = novaDir(base);
+  return [join(base, 'cell2'), dir, ...hosts({dir}).map(host => hostDir({dir}, host))].flatMap(recordedDaemons);
 }

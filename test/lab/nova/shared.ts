@@ -20,9 +20,10 @@ import {type Compute, computeAt, type StartOptions, startCompute} from './comput
 import {conductorName, startConductor, writeConductorConf} from './control-plane.ts';
 import {type Row, sql} from './database.ts';
 import {logText} from './log.ts';
+import {servicesListen} from './queues.ts';
 import {startRabbit, stopRabbit} from './rabbit.ts';
 import {type Api, novaApi, placementApi, type Servers, serversOf} from './servers.ts';
-import {type CellName, cellOf, confOf, logOf, type NovaState, novaPorts} from './state.ts';
+import {type CellName, cellOf, confOf, hosts, logOf, type NovaState, novaPorts} from './state.ts';
 
 export type {Compute, ComputeOptions} from './compute.ts';
 export type {Row} from './database.ts';
@@ -62,7 +63,8 @@ export type NovaLab = {
   conductor(cell: CellName): Conductor;
   /** All virtual hosts at once: every service loses its connection. */
   stopRabbit(): Promise<void>;
-  startRabbit(): Promise<void>;
+  /** Comes back when every service that runs takes messages again; not if `wait` is false, for services that are stopped. */
+  startRabbit(options?: {wait?: boolean}): Promise<void>;
   /** `api`, `cell1`, `cell2`. */
   transportUrl(vhost: 'api' | CellName): string;
 };
@@ -81,6 +83,7 @@ export function novaLabAt(file: string): NovaLab {
   const token = (account = openstack.admin) => openstack.token(account);
   const manage = (...args: string[]) => run('nova-manage', ['--config-file', confOf(state, 'api'), ...args]);
   const conductor = (cell: CellName) => conductorOf(state, cell);
+  const url = (vhost: 'api' | CellName) => (vhost === 'api' ? state.transportUrl : cellOf(state, vhost).transportUrl);
 
   return {
     state,
@@ -104,8 +107,16 @@ export function novaLabAt(file: string): NovaLab {
     },
     conductor,
     stopRabbit: () => stopRabbit(state),
-    startRabbit: () => startRabbit(state, {ports: novaPorts(lab.port)}),
-    transportUrl: vhost => (vhost === 'api' ? state.transportUrl : cellOf(state, vhost).transportUrl),
+    async startRabbit({wait = true} = {}) {
+      await startRabbit(state, {ports: novaPorts(lab.port)});
+      const computes = hosts(state).map(host => computeAt(lab, state, host));
+      if (wait)
+        await servicesListen(
+          state,
+          computes.map(({host, cell}) => ({host, transportUrl: url(cell)})),
+        );
+    },
+    transportUrl: url,
   };
 }
 

@@ -1,5 +1,5 @@
 /** Where everything of the Nova part of a lab is: ports, files, databases, message buses. Known before anything runs. */
-import {existsSync} from 'node:fs';
+import {existsSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 
 export type CellName = 'cell1' | 'cell2';
@@ -43,6 +43,11 @@ export const novaPorts = (first: number) => ({
 export const novaDir = (base: string) => join(base, 'os');
 export const confOf = ({dir}: Pick<NovaState, 'dir'>, name: string) => join(dir, 'etc', `${name}.conf`);
 export const logOf = ({dir}: Pick<NovaState, 'dir'>, name: string) => join(dir, 'log', `${name}.log`);
+/** The hosts that were ever started. */
+export const hosts = ({dir}: Pick<NovaState, 'dir'>): string[] => {
+  const all = join(dir, 'hosts');
+  return existsSync(all) ? readdirSync(all) : [];
+};
 export const hostDir = ({dir}: Pick<NovaState, 'dir'>, host: string) => join(dir, 'hosts', host);
 
 const cellUuids = {
