@@ -1,5 +1,6 @@
 /** `GET /v2/images/{id}`: the one answer that is not always Glance's own. */
 import type {IncomingMessage, ServerResponse} from 'node:http';
+import {asCellarError} from '../core/errors.ts';
 import type {ImageRecord, Requester} from '../core/image.ts';
 import {formatOffer, type Offer, type Offered, type OfferOptions} from '../core/offer.ts';
 import {abortable} from '../core/single-flight.ts';
@@ -79,8 +80,8 @@ async function findOffer(
   const started = performance.now();
   const requester = requesterOf(request);
   const signal = AbortSignal.any([gone, stop]);
-  const offered: Offered = await abortable(offer(image, requester, {signal, hold, mayFill}), signal).catch(() => ({
-    why: stop.aborted ? 'the agent is stopping' : 'the caller went away',
+  const offered: Offered = await abortable(offer(image, requester, {signal, hold, mayFill}), signal).catch(error => ({
+    why: stop.aborted ? 'the agent is stopping' : gone.aborted ? 'the caller went away' : asCellarError(error).message,
   }));
   const held = performance.now() - started;
   const outcome = offered.offer === undefined ? {why: offered.why} : {offered: formatOffer(offered.offer)};

@@ -1,0 +1,100 @@
+/** Sockets that stay open while the agent is restarted: who asks in between waits, and is answered. */
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {statSync} from 'node:fs';
+import {createInterface} from 'node:readline';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {fileURLToPath} from 'node:url';
+import test from 'ava';
+import {deadUrl} from '../helpers/with-server.ts';
+import {makePlace} from '../integration/place.ts';
+import {openstack} from '../lab/shared.ts';
+import {exchange, readReply} from './wire.ts';
+
+const holder = fileURLToPath(new URL('./holder.ts', import.meta.url));
+const daemon = fileURLToPath(new URL('../../src/daemon/main.ts', import.meta.url));
+
+type Line = {pid: number; msg: string; [field: string]: unknown};
+
+/** The agents that the holder runs one after the other, by what they log. */
+async function hold(socket: string, port: string, files: string[]) {
+  const agent = [daemon, ...files.map(file => `--config-file=${file}`)];
+  const child = spawn(process.execPath, [holder, socket, port, ...agent], {stdio: ['ignore', 'pipe', 'inherit']});
+  const ready: number[] = [];
+  const ended: number[] = [];
+  const lines = createInterface({input: child.stdout});
+  lines.on('line', text => {
+    if (!text.startsWith('{')) return;
+    const {pid, msg} = JSON.parse(text) as Line;
+    if (msg === 'the facade answers for Glance') ready.push(pid);
+    if (msg === 'cellar-agent has stopped') ended.push(pid);
+  });
+  const waitFor = async (list: number[], count: number) => {
+    for (let round = 0; list.length < count; round++) {
+      if (round > 1200) throw new Error(`only ${list.length} of ${count} agents`);
+      await sleep(50);
+    }
+    return list[count - 1] as number;
+  };
+  return {
+    ready: (count: number) => waitFor(ready, count),
+    ended: (count: number) => waitFor(ended, count),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      for (const pid of ready) if (!ended.includes(pid)) process.kill(pid, 'SIGKILL');
+      await once(lines, 'close');
+    },
+  };
+}
+
+test('requests that come while the agent is restarted wait, and are answered by the next one', async t => {
+  const url = await deadUrl();
+  const {port} = new URL(url);
+  await using place = await makePlace({conf: `[facade]\nlisten = 127.0.0.1:${port}\n`, glance: url});
+  const glance = openstack();
+  const token = await glance.token(glance.admin);
+  const image = await glance.uploadImage({bytes: Buffer.alloc(1 << 20, 'x')});
+  await using agents = await hold(place.socket, port, place.files);
+  await agents.ready(1);
+  const inode = statSync(place.socket).ino;
+
+  const get = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: h\r\nX-Auth-Token: ${token}\r\nConnection: close\r\n\r\n`;
+  /** As Nova asks: what is 503 or breaks off is tried again after a second, three times. */
+  const ask = async (path: string): Promise<{status: number; tries: number; text: string}> => {
+    for (let tries = 1; ; tries++) {
+      const {status, body} = readReply(await exchange(Number(port), get(path)));
+      const code = Number(status.split(' ')[1] ?? 0);
+      if (code === 200 || tries === 4) return {status: code, tries, text: body.toString()};
+      await sleep(1000);
+    }
+  };
+  const first = await ask(`/v2/images/${image.id}`);
+  t.true(JSON.parse(first.text).locations[0].url.includes(`/${place.cache}/`));
+
+  const answers: Promise<{status: number; tries: number; text: string}>[] = [];
+  let asking = true;
+  const asked = (async () => {
+    while (asking) {
+      answers.push(ask('/v2/schemas/image'), ask(`/v2/images/${image.id}`));
+      await sleep(50);
+    }
+  })();
+  process.kill(await agents.ready(1), 'SIGTERM');
+  await agents.ended(1);
+  const api = place.cellar('status'); // its connection waits too
+  const second = await agents.ready(2);
+  t.not(second, await agents.ready(1));
+  await sleep(200);
+  asking = false;
+  await asked;
+  const all = await Promise.all(answers);
+  t.true(all.length > 10);
+  t.deepEqual(
+    all.filter(({status}) => status !== 200),
+    [],
+  );
+  t.deepEqual(new Set(all.filter((_, index) => index % 2 === 1).map(({text}) => text)), new Set([first.text]));
+  t.is((await api).code, 0);
+  t.is(statSync(place.socket).ino, inode, 'the socket is the same one');
+});
