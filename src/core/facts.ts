@@ -3,17 +3,41 @@ import {imageOfCopy} from './fill.ts';
 import type {ImageRecord} from './image.ts';
 import {parseLocation, sameSnapshot} from './location.ts';
 import type {Facts} from './plan.ts';
-import type {SnapshotSpec} from './ports.ts';
+import type {ParentState, SnapshotSpec} from './ports.ts';
 import type {World} from './world.ts';
 
 /** What the cell knows of an image whose record is still on its way. */
-export type EarlyFacts = {image: string; fsid: Promise<string>; cached: Promise<Entry | undefined>};
+export type EarlyFacts = {
+  image: string;
+  fsid: Promise<string>;
+  cached: Promise<Entry | undefined>;
+  /** The location it was cloned from last, looked at again. */
+  parent: {spec: SnapshotSpec; state: Promise<ParentState>} | undefined;
+};
+
+/** Where images were last found in our cluster: a guess at what Glance is going to say, and never more. */
+const lastFound = new WeakMap<World, Map<string, SnapshotSpec>>();
+
+/** Guesses kept; the oldest go. */
+const mostGuesses = 1000;
 
 /** Asks the cell while Glance is asked. What it answers is for `gatherFacts`: until Glance has said yes it is told to nobody. */
-export function beginFacts(image: string, {cell}: World, signal: AbortSignal): EarlyFacts {
-  const early = {image, fsid: cell.disks.fsid(signal), cached: cell.index.get(image, signal)};
-  for (const fact of [early.fsid, early.cached]) fact.catch(() => {}); // Glance's no is the answer then
+export function beginFacts(image: string, world: World, signal: AbortSignal): EarlyFacts {
+  const {disks, index} = world.cell;
+  const spec = lastFound.get(world)?.get(image);
+  const parent = spec && {spec, state: disks.parentState(spec, signal)};
+  const early = {image, fsid: disks.fsid(signal), cached: index.get(image, signal), parent};
+  for (const fact of [early.fsid, early.cached, parent?.state]) fact?.catch(() => {}); // Glance's no is the answer then
   return early;
+}
+
+function remember(image: string, spec: SnapshotSpec, world: World): void {
+  const found = lastFound.get(world) ?? new Map<string, SnapshotSpec>();
+  lastFound.set(world, found);
+  found.delete(image);
+  found.set(image, spec);
+  const [oldest] = found.keys();
+  if (found.size > mostGuesses && oldest !== undefined) found.delete(oldest);
 }
 
 /** The locations (each in our cluster looked at) and the index, at once. */
@@ -32,7 +56,12 @@ export async function gatherFacts(
       locations.map(async ({url}) => {
         const parsed = parseLocation(url);
         if (!parsed.ok || parsed.location.fsid !== fsid) return {url};
-        return {url, state: await cell.disks.parentState(parsed.location, signal)};
+        const {pool, image: name, snapshot} = parsed.location;
+        const spec = {pool, image: name, snapshot};
+        const guessed = early.parent && sameSnapshot(early.parent.spec, spec) ? early.parent.state : undefined;
+        const state = await (guessed ?? cell.disks.parentState(spec, signal));
+        if (state.clonable) remember(image.id, spec, world);
+        return {url, state};
       }),
     );
     return {fsid, locations: looked};

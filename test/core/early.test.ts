@@ -81,3 +81,30 @@ test('of many requests for one disk the first makes it, and the others look agai
   t.is(all.filter(({outcome}) => outcome === 'exists').length, 7);
   t.is(steps.filter(step => step === 'clone').length, 1);
 });
+
+test('a location is looked at again while Glance answers; the snapshot that Glance names then is the one that is cloned', async t => {
+  const {cell, images, image, data, ask, steps} = await warm();
+  const near = (name: string, clonable = true) => {
+    cell.put({pool: 'images', image: name, snapshot: 'snap'}, data, clonable);
+    return {url: `rbd://${cell.id}/images/${name}/snap`, metadata: {}};
+  };
+  image.locations.push(near('first'));
+  t.is((await ask('a')).parent.image, 'first');
+  steps.length = 0;
+  let meanwhile: string[] = [];
+  whileGlanceAnswers(images, () => {
+    meanwhile = [...steps];
+  });
+  t.is((await ask('b')).outcome, 'cloned');
+  t.true(meanwhile.includes('parent-state'));
+  t.is(steps.filter(step => step === 'parent-state').length, 1);
+
+  image.locations[0] = near('second');
+  t.is((await ask('c')).parent.image, 'second');
+  cell.images.delete('images/second');
+  t.is((await ask('d')).outcome, 'cloned-from-cache');
+  image.locations[0] = near('first');
+  t.is((await ask('e')).parent.image, 'first');
+  image.locations[0] = near('unprotected', false);
+  t.is((await ask('f')).outcome, 'cloned-from-cache');
+});
