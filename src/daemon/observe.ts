@@ -84,7 +84,8 @@ export function observeFacade(log: Logger): Required<Pick<FacadeOptions, 'onShow
     },
     onPassed: ({method, path, status, ms, error}) => {
       const fields = {method, path, status, ms: tenths(ms), ...(error && plain({error}))};
-      if (error === undefined) log.debug(fields, `facade: ${method} ${path}`);
+      // that a caller leaves is no fault of anybody's
+      if (error === undefined || error.kind === 'cancelled') log.debug(fields, `facade: ${method} ${path}`);
       else log.warn(fields, `facade: ${error.message}`);
     },
   };

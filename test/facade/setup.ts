@@ -13,7 +13,10 @@ export type RunningFacade = AsyncDisposable & {
   avoided: string[];
 };
 
-export type SetUp = Partial<Omit<FacadeOptions, 'servers'>> & {servers: string[]};
+export type SetUp = Partial<Omit<FacadeOptions, 'servers'>> & {
+  /** Or how they are found out. */
+  servers: string[] | (() => Promise<string[]>);
+};
 
 /** Without `offer` there is no copy of anything. */
 export async function startFacade({servers, ...options}: SetUp): Promise<RunningFacade> {
@@ -29,7 +32,10 @@ export async function startFacade({servers, ...options}: SetUp): Promise<Running
     onShown: one => shown.push(one),
     onPassed: one => passed.push(one),
     ...options,
-    servers: {list: async () => servers, avoid: server => avoided.push(server)},
+    servers: {
+      list: typeof servers === 'function' ? servers : async () => servers,
+      avoid: server => avoided.push(server),
+    },
   });
   const port = await facade.listen({host: '127.0.0.1', port: 0});
   return {

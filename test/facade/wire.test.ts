@@ -1,7 +1,12 @@
 /** What a real Glance does not do on demand: a scripted server, asked directly and through the facade. */
+import {mkdtemp, readFile, rm} from 'node:fs/promises';
 import {connect} from 'node:net';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {deadUrl} from '../helpers/with-server.ts';
+import {CellarError} from '../../src/core/errors.ts';
+import {deadUrl, startServer} from '../helpers/with-server.ts';
+import {run} from '../lab/run.ts';
 import {startFacade} from './setup.ts';
 import {collect, eventually, exchange, readReply, scripted, type Upstream} from './wire.ts';
 
@@ -151,6 +156,54 @@ test('a server that is down is passed over; when all are, it is 503 with a page,
   t.like(Object.fromEntries(headers), {'Content-Type': 'text/html'});
   t.true(whole && body.length > 0);
   t.is(alone.passed[0]?.error?.kind, 'unavailable');
+});
+
+test('while nobody says where Glance is, it is where it was', async t => {
+  await using upstream = await answering('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  let known: string[] | undefined;
+  const servers = async () => known ?? Promise.reject(new CellarError('unavailable', 'Keystone is down'));
+  await using facade = await startFacade({servers});
+  const ask = async () => readReply(await exchange(facade.port, get('/v2/images'))).status;
+  t.is(await ask(), 'HTTP/1.1 503 Service Unavailable');
+  t.is(facade.passed[0]?.error?.message, 'Keystone is down');
+  known = [upstream.url];
+  t.is(await ask(), 'HTTP/1.1 200 OK');
+  known = undefined;
+  t.is(await ask(), 'HTTP/1.1 200 OK');
+});
+
+test('a caller that leaves before there is an answer is told as such', async t => {
+  await using upstream = await scripted(() => {});
+  await using facade = await startFacade({servers: [upstream.url]});
+  const caller = connect(facade.port, '127.0.0.1');
+  caller.write(get('/v2/images'));
+  await eventually(() => upstream.received.length === 1);
+  caller.destroy();
+  await eventually(() => facade.passed.length === 1 && upstream.open() === 0);
+  t.like(facade.passed, [{status: 0, error: {kind: 'cancelled'}}]);
+});
+
+test('Glance over TLS, as [glance] says: with its authority, with any, and not without', async t => {
+  const directory = await mkdtemp(join(tmpdir(), 'cellar-facade-'));
+  t.teardown(() => rm(directory, {recursive: true}));
+  const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
+  const subject = ['-subj', '/CN=glance', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  await run('openssl', ['req', '-x509', ...kind, ...subject, '-keyout', key, '-out', cert]);
+  const files = {cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8')};
+  await using glance = await startServer(({body}, response) => response.end(`got ${body}`), files);
+  const put = 'PUT /v2/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 4\r\n\r\nfour';
+  const answers = async (tls: object) => {
+    await using facade = await startFacade({servers: [glance.url], tls});
+    const [read, written] = [await exchange(facade.port, get('/v2/x')), await exchange(facade.port, put)];
+    return [...[read, written].map(one => readReply(one).body.toString()), facade.passed[0]?.error?.kind];
+  };
+  t.deepEqual(await answers({cafile: cert}), ['got ', 'got four', undefined]);
+  t.deepEqual(await answers({insecure: true}), ['got ', 'got four', undefined]);
+  const [page, , error] = await answers({});
+  t.regex(page ?? '', /503 Service Unavailable/);
+  t.is(error, 'config');
+  t.is(glance.seen.length, 4);
 });
 
 test('a kept connection that Glance closes in the same moment costs nothing but a new one', async t => {
