@@ -139,8 +139,14 @@ export class DirectBody extends Readable {
     if (length === 0) this.#end();
   }
 
-  /** Whether more is welcome. */
+  /** Takes what the socket read. Whether more is welcome. */
   feed(chunk: Buffer): boolean {
+    const first: Buffer | null = this.#head.read(); // came with the head, and nobody may have read it yet
+    if (first !== null) this.#add(first);
+    return this.#add(chunk);
+  }
+
+  #add(chunk: Buffer): boolean {
     if (this.#left === 0 || this.destroyed) return false;
     if (chunk.length > this.#left) {
       this.destroy(new Error('more came than its Content-Length'));
@@ -154,7 +160,7 @@ export class DirectBody extends Readable {
 
   override _read(): void {
     const chunk: Buffer | null = this.#head.read();
-    if (chunk !== null) this.feed(chunk);
+    if (chunk !== null) this.#add(chunk);
     else this.#socket.resume();
   }
 

@@ -172,3 +172,22 @@ test('closing the transport, and an abort, end the connection of a body', async 
   while ((await server.connections()) > 0) await sleep(10);
   t.pass();
 });
+
+test('what came in one piece with the head is read first, however late its reader begins', async t => {
+  const bytes = data.subarray(0, 3 * MiB);
+  const server = net.createServer(async socket => {
+    await once(socket, 'data');
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${bytes.length}\r\n\r\n`;
+    socket.write(Buffer.concat([Buffer.from(head), bytes.subarray(0, 1000)]));
+    await sleep(50); // the rest in pieces of its own
+    socket.end(bytes.subarray(1000));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const {body} = await ask(transportOf(t), `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  await sleep(300);
+  const read: Uint8Array[] = [];
+  for await (const chunk of body) read.push(chunk);
+  t.is(sha256(Buffer.concat(read)), sha256(bytes));
+});
