@@ -51,12 +51,12 @@ export class Conductor {
   async classAction(of: ObjectClass, method: string, args: unknown[], options: ActionOptions): Promise<unknown> {
     const timed = this.#timed({...options, idempotent: options.idempotent ?? method.startsWith('get_')});
     for (let translated = false; ; ) {
-      const {epoch} = this.#rpc;
+      const epoch = await this.#epoch(of, timed);
       const manifest = this.#versions.manifest(of);
       try {
         const answer = await this.#classCall(of, method, args, manifest, timed());
         // An answer after a reconnection may be of before it.
-        if (epoch !== undefined && epoch === this.#rpc.epoch) this.#agree(of, manifest, epoch);
+        if (epoch === this.#rpc.epoch) this.#agree(of, manifest, epoch);
         return answer;
       } catch (error) {
         if (this.#lowered(error, of, manifest)) continue;
@@ -103,7 +103,7 @@ export class Conductor {
   /** Versions of the class and its parts, all agreed on over one connection. */
   async #negotiate(of: ObjectClass, timed: Timed): Promise<Agreed> {
     for (;;) {
-      const epoch = this.#rpc.epoch ?? (await this.#connected(of, timed()));
+      const epoch = await this.#epoch(of, timed);
       const agreed = this.#versions.all(of, epoch);
       if (agreed) return agreed;
       try {
@@ -165,9 +165,12 @@ export class Conductor {
     return offered !== undefined;
   }
 
-  async #connected({name}: ObjectClass, {signal, timeoutMs}: ReturnType<Timed>): Promise<number> {
+  /** The number of the connection, as soon as there is one. */
+  async #epoch({name}: ObjectClass, timed: Timed): Promise<number> {
+    if (this.#rpc.epoch !== undefined) return this.#rpc.epoch;
+    const {signal, timeoutMs} = timed();
     try {
-      return await this.#rpc.connected(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+      return await this.#rpc.connected(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]));
     } catch (error) {
       const {kind, message, hint} = asCellarError(error);
       throw new CellarError(kind, `${name}: ${message}`, {cause: error, ...(hint === undefined ? {} : {hint})});

@@ -21,6 +21,8 @@ export type ConnectionOptions = {
 export type ConnectionEvents = {
   reply(message: ConsumeMessage): void;
   lost(link: Link, error: CellarError): void;
+  /** It takes no messages from now on. */
+  blocked(link: Link): void;
 };
 
 type Waiter = {resolve(link: Link): void; reject(error: unknown): void};
@@ -38,6 +40,8 @@ export class Connection {
   #link: Link | undefined;
   #dialling: Promise<void> | undefined;
   #failure: CellarError | undefined;
+  /** No broker was there, or the connection broke. */
+  #outage = false;
 
   /** Fails with `config` when the URL or an option is wrong; connects when the first link is asked for. */
   constructor(
@@ -124,6 +128,7 @@ export class Connection {
         }
         if (this.#closing.signal.aborted) return;
       }
+      this.#outage = true;
       const lasting = failures.find(({kind}) => kind !== 'unavailable');
       if (lasting && failures.every(({kind}) => kind !== 'unavailable')) {
         for (const waiter of [...this.#waiters]) waiter.reject(lasting);
@@ -146,6 +151,7 @@ export class Connection {
         connectTimeout: this.#connectTimeout,
         replyQueue: this.#replyQueue,
         epoch: this.#epoch,
+        recovered: this.#outage,
       };
       const link = await openLink(broker, options, this.#linkEvents, signal);
       if (signal.aborted) await link.close();
@@ -165,12 +171,11 @@ export class Connection {
   readonly #linkEvents: LinkEvents = {
     reply: message => this.#events.reply(message),
     lost: (link, error) => this.#lost(link, error),
-    blocked: ({broker}, reason) =>
-      this.#emit(
-        reason === undefined
-          ? {type: 'bus-unblocked', broker: broker.name}
-          : {type: 'bus-blocked', broker: broker.name, reason},
-      ),
+    blocked: (link, reason) => {
+      const broker = link.broker.name;
+      this.#emit(reason === undefined ? {type: 'bus-unblocked', broker} : {type: 'bus-blocked', broker, reason});
+      if (reason !== undefined) this.#events.blocked(link);
+    },
     refused: () => {
       this.#replyQueue = replyQueueName();
     },
@@ -178,6 +183,7 @@ export class Connection {
 
   #connected(link: Link): void {
     this.#failure = undefined;
+    this.#outage = false;
     this.#link = link;
     this.#emit({type: 'bus-connected', broker: link.broker.name});
     for (const waiter of [...this.#waiters]) waiter.resolve(link);
@@ -187,6 +193,7 @@ export class Connection {
     if (this.#link !== link) return;
     this.#link = undefined;
     this.#failure = error;
+    this.#outage = true;
     this.#emit({type: 'bus-lost', broker: link.broker.name, error});
     this.#events.lost(link, error);
     // At once, and not when the next call comes: answers may be waiting in the reply queue.

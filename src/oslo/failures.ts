@@ -29,13 +29,10 @@ function judge(message: string, code: string, {virtualHost}: Broker): Judgement 
   if (/ACCESS[_-]REFUSED/.test(message) && /Login was refused/.test(message)) {
     return {kind: 'unauthorized', said: 'the user or the password is not accepted', hint: 'check transport_url'};
   }
-  if (/NOT[_-]ALLOWED/.test(message)) {
-    const missing = /not found/.test(message);
-    const vhost = `vhost ${JSON.stringify(virtualHost)}`;
-    const hint = 'check transport_url, and `rabbitmqctl list_permissions -p VHOST`';
-    return missing
-      ? {kind: 'config', said: `there is no ${vhost}`, hint}
-      : {kind: 'forbidden', said: `the user may not use ${vhost}`, hint};
+  // amqplib keeps what the broker said to itself here: the user is known, and the vhost is what was asked for next.
+  if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(message)) {
+    const said = `there is no vhost ${JSON.stringify(virtualHost)}, or the user may not use it`;
+    return {kind: 'config', said, hint: 'check transport_url, and `rabbitmqctl list_permissions -p VHOST`'};
   }
   if (/ACCESS[_-]REFUSED/.test(message)) {
     return {kind: 'forbidden', said: withoutNumbers(message), hint: 'check `rabbitmqctl list_permissions -p VHOST`'};

@@ -24,6 +24,8 @@ export type LinkOptions = {
   replyQueue: string;
   /** The number of this connection. */
   epoch: number;
+  /** RabbitMQ was away before: the others on it come back too, one after the other. */
+  recovered: boolean;
 };
 
 export type LinkEvents = {
@@ -61,6 +63,8 @@ export class Link {
   readonly broker: Broker;
   readonly epoch: number;
   readonly replyQueue: string;
+  readonly #since = performance.now();
+  readonly #recovered: boolean;
   /** Why RabbitMQ takes no messages at the moment. */
   blocked: string | undefined;
   readonly #model: ChannelModel;
@@ -75,6 +79,7 @@ export class Link {
     this.broker = broker;
     this.epoch = options.epoch;
     this.replyQueue = options.replyQueue;
+    this.#recovered = options.recovered;
     this.#model = model;
     this.#socket = socket;
     this.#events = events;
@@ -147,6 +152,11 @@ export class Link {
       clearTimeout(cut);
       this.#socket.abort();
     }
+  }
+
+  /** Is it so soon after an outage that a queue which is not there may still come? kombu waits 30 s at most. */
+  get settling(): boolean {
+    return this.#recovered && performance.now() - this.#since < 40_000;
   }
 
   get gone(): boolean {

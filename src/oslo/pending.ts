@@ -28,10 +28,12 @@ export class Pending {
   readonly ended = new AbortController();
   /** The connection its message went over, once the broker has it. */
   link: Link | undefined;
-  /** The broker has had the message, over any connection. */
+  /** The connection its message is being handed over by. */
+  handing: Link | undefined;
+  /** The broker may have had the message, over any connection. */
   sent = false;
-  /** It has seen a broken connection: queues may take a while to come back. */
-  patient = false;
+  /** Why the last broker that was there did not take it. */
+  refusal: CellarError | undefined;
   readonly #options: PendingOptions;
   readonly #started = performance.now();
   readonly #deadline: NodeJS.Timeout;
@@ -63,8 +65,12 @@ export class Pending {
   /** The broker has the message. */
   confirmed(link: Link): void {
     this.link = link;
-    this.sent = true;
     this.#listen();
+  }
+
+  /** What is to be said of it when it fails now. */
+  get doubt(): string {
+    return this.sent && !this.idempotent ? `; ${unknown}` : '';
   }
 
   /** False for a message that was seen before. */
@@ -95,13 +101,19 @@ export class Pending {
 
   #overdue(failure: CellarError | undefined): CellarError {
     const {timeout} = this.#options;
+    if (this.handing)
+      return new CellarError(
+        'unavailable',
+        `${this.what}: RabbitMQ did not take it within ${seconds(timeout)}${this.doubt}`,
+      );
     if (this.sent) return this.#unanswered(`no answer within ${seconds(timeout)}`);
+    if (this.refusal && failure === undefined) return this.refusal;
     if (failure === undefined) return new CellarError('timeout', `${this.what}: not sent within ${seconds(timeout)}`);
     return unsent(this.what, failure);
   }
 
   #unanswered(why: string): CellarError {
-    return new CellarError('timeout', `${this.what}: ${why}${this.idempotent ? '' : `; ${unknown}`}`, {
+    return new CellarError('timeout', `${this.what}: ${why}${this.doubt}`, {
       hint: 'check that nova-conductor of the cell runs and reaches its database',
     });
   }
@@ -109,8 +121,7 @@ export class Pending {
   readonly #cancel = () => {
     const {kind} = asCellarError(this.#options.signal.reason);
     const late = kind === 'timeout' ? 'the deadline passed' : 'cancelled';
-    const doubt = this.sent && !this.idempotent ? `; ${unknown}` : '';
-    this.fail(new CellarError(kind, `${this.what}: ${late}${doubt}`, {cause: this.#options.signal.reason}));
+    this.fail(new CellarError(kind, `${this.what}: ${late}${this.doubt}`, {cause: this.#options.signal.reason}));
   };
 
   #end(settle: () => void): void {

@@ -35,8 +35,8 @@ export function readFailure(json: string): RemoteFailure {
     class: text(name, 100) || 'UnknownError',
     module: text(module, 100),
     message: text(message, 1000),
-    args: Array.isArray(args) ? args : [],
-    kwargs: isRecord(kwargs) ? kwargs : {},
+    args: Array.isArray(args) ? (clean(args) as unknown[]) : [],
+    kwargs: isRecord(kwargs) ? (clean(kwargs) as Record<string, unknown>) : {},
   };
   const traceback = Array.isArray(tb)
     ? tb
@@ -49,7 +49,9 @@ export function readFailure(json: string): RemoteFailure {
 
 function kindOf({class: name, module, kwargs}: RemoteFailure): ErrorKind {
   if (tooOld.includes(name) || name === 'CantStartEngineError') return 'config';
-  if (name === 'DBDuplicateEntry') return 'conflict';
+  // Some say 400 where others say 404 or 409.
+  if (name.endsWith('NotFound')) return 'not-found';
+  if (name.endsWith('Exists') || name === 'DBDuplicateEntry') return 'conflict';
   if (module.startsWith('oslo_db') || name === 'MessagingTimeout') return 'unavailable';
   // Nova's exceptions carry the status that its API would answer.
   return statuses[String(kwargs['code'])] ?? 'internal';
@@ -71,6 +73,16 @@ const hints: Record<string, string> = {
   ),
   CantStartEngineError: 'the conductor has no [api_database] connection',
 };
+
+/** JSON with every text in it cleaned; what is nested deeper than errors are is left out. */
+function clean(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return text(value, 1000);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > 4) return null;
+  if (Array.isArray(value)) return value.slice(0, 100).map(one => clean(one, depth + 1));
+  const entries = Object.entries(value).slice(0, 100);
+  return Object.fromEntries(entries.map(([name, one]) => [name, clean(one, depth + 1)]));
+}
 
 /** A text without passwords in its URLs, and of bounded length. */
 function text(value: unknown, limit: number): string {

@@ -71,6 +71,7 @@ export class RpcClient {
     this.#connection = new Connection(options, {
       reply: message => this.#received(message),
       lost: link => this.#lost(link),
+      blocked: link => this.#blocked(link),
     });
     this.#exchange = options.exchange ?? 'nova';
     this.timeoutMs = options.timeoutMs ?? 60_000;
@@ -151,28 +152,35 @@ export class RpcClient {
   /** True when the broker has it, false when it is to be tried again. */
   async #attempt(pending: Pending): Promise<boolean> {
     const call = this.#requests.get(pending) as Call;
-    if (this.#connection.epoch === undefined && call.epoch === undefined)
-      pending.patient ||= this.#connection.failure !== undefined;
     const link = await this.#link(pending);
     if (call.epoch !== undefined && call.epoch !== link.epoch) throw new EpochEnded(pending.what, pending.sent);
     if (link.blocked !== undefined) throw blockedError(pending, link);
+    const before = pending.sent;
     try {
+      pending.handing = link;
+      pending.sent = true;
       const outcome = await link.publish(this.#publication(pending, call, link));
       if (outcome === 'routed') {
         if (link.gone) throw new Unconfirmed('the connection is gone');
         pending.confirmed(link);
         return true;
       }
-      if (pending.patient) return false;
-      throw unroutable(pending.what, call, this.#exchange, link, outcome === 'no-exchange');
+      pending.sent = before;
+      pending.refusal = unroutable(pending.what, call, this.#exchange, link, outcome === 'no-exchange');
+      if (link.settling) return false;
+      throw pending.refusal;
     } catch (error) {
       if (error instanceof CellarError) throw error;
-      pending.patient = true;
-      if (error instanceof NotSent) return false;
+      if (error instanceof NotSent) {
+        pending.sent = before;
+        return false;
+      }
       if (!(error instanceof Unconfirmed)) throw error;
       if (call.epoch !== undefined) throw new EpochEnded(pending.what, true);
       if (pending.idempotent) return false;
-      throw new CellarError('unavailable', `${pending.what}: the connection to RabbitMQ was lost; ${unknown}`);
+      throw new CellarError('unavailable', `${pending.what}: the connection to RabbitMQ was lost${pending.doubt}`);
+    } finally {
+      pending.handing = undefined;
     }
   }
 
@@ -214,6 +222,13 @@ export class RpcClient {
     }
   }
 
+  /** RabbitMQ reads nothing more from this connection: what it had not confirmed lies there until it does. */
+  #blocked(link: Link): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.handing === link) pending.fail(blockedError(pending, link));
+    }
+  }
+
   /**
    * Calls that went over it. What may be done twice is sent again: its answer may have been lost with the broker. For the
    * others the answer may still come, into the queue that is declared again.
@@ -221,7 +236,6 @@ export class RpcClient {
   #lost(link: Link): void {
     for (const pending of [...this.#pending.values()]) {
       if (pending.link !== link) continue;
-      pending.patient = true;
       pending.link = undefined;
       if (this.#requests.get(pending)?.epoch !== undefined) pending.fail(new EpochEnded(pending.what, true));
       else if (pending.idempotent) void this.#send(pending);
@@ -231,16 +245,10 @@ export class RpcClient {
 
 const closedError = (what: string) => new CellarError('cancelled', `${what}: the RPC client is closed`);
 
-function blockedError({what, sent, idempotent}: Pending, link: Link): CellarError {
-  const doubt = sent && !idempotent ? `; ${unknown}` : '';
-  return new CellarError(
-    'unavailable',
-    `${what}: RabbitMQ at ${link.broker.name} takes no messages: ${link.blocked}${doubt}`,
-    {
-      hint: 'check `rabbitmqctl status`: it is short of memory or disk',
-    },
-  );
-}
+const blockedError = ({what, doubt}: Pending, {broker, blocked}: Link) =>
+  new CellarError('unavailable', `${what}: RabbitMQ at ${broker.name} takes no messages: ${blocked}${doubt}`, {
+    hint: 'check `rabbitmqctl status`: it is short of memory or disk',
+  });
 
 function unroutable(what: string, call: Call, exchange: string, {broker}: Link, noExchange: boolean): CellarError {
   const vhost = `vhost ${JSON.stringify(broker.virtualHost)} of RabbitMQ at ${broker.name}`;

@@ -14,7 +14,7 @@ export function tlsOptions(options: RabbitOptions): TlsOptions {
   const key = ssl_key_file ? read('ssl_key_file', ssl_key_file) : cert;
   try {
     const secureContext = tls.createSecureContext({
-      ca: ssl_ca_file ? read('ssl_ca_file', ssl_ca_file) : systemAuthorities(),
+      ca: ssl_ca_file ? authoritiesOf(ssl_ca_file) : systemAuthorities(),
       ...(cert === undefined ? {} : {cert, key}),
     });
     return {secureContext, ...(ssl_enforce_hostname_verification ? {} : {checkServerIdentity: () => undefined})};
@@ -23,6 +23,13 @@ export function tlsOptions(options: RabbitOptions): TlsOptions {
     const files = [ssl_ca_file, ssl_cert_file, ssl_key_file].filter(file => file).join(', ');
     throw new CellarError('config', `[oslo_messaging_rabbit] TLS with ${files}: ${(error as Error).message}`);
   }
+}
+
+/** OpenSSL takes a file without a certificate, and trusts nobody from then on. */
+function authoritiesOf(file: string): Buffer {
+  const pem = read('ssl_ca_file', file);
+  if (pem.includes('-----BEGIN ')) return pem;
+  throw new CellarError('config', `[oslo_messaging_rabbit] ssl_ca_file: ${file} holds no certificate`);
 }
 
 /** Those of the distribution, where operators add theirs, and Node's own. */
