@@ -40,7 +40,7 @@ export interface Facade {
 const idle = 900_000;
 
 /** ms that a connection on which nothing was asked yet is left open when the agent stops. */
-const newcomer = 1000;
+const newcomer = 2000;
 
 export function createFacade(options: FacadeOptions): Facade {
   const upstream = new Upstream(options.servers, options.tls);

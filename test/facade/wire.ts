@@ -34,8 +34,9 @@ export async function exchange(
 }
 
 export async function collect(socket: Socket, until?: (received: Buffer) => boolean): Promise<Buffer> {
+  socket.on('error', () => {});
   const chunks: Buffer[] = [];
-  const closed = once(socket, 'close');
+  const closed = new Promise(resolve => socket.once('close', resolve)); // with an error or without
   const enough = Promise.withResolvers<void>();
   socket.on('data', chunk => {
     chunks.push(chunk);
