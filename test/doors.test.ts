@@ -19,7 +19,20 @@ const doors: Record<string, (string | RegExp)[]> = {
   base: ['base', 'core'],
   api: ['api', 'core'],
   facade: ['facade', 'core', 'http'],
-  cli: ['cli', /^api\/(client|wire|agent)\.ts$/, 'config', /^core\/errors\.ts$/],
+  // settings.ts is what the configuration means to the parts, which the doctor makes as the agent does
+  doctor: [
+    'doctor',
+    'core',
+    'config',
+    'rbd',
+    'keystone',
+    'glance',
+    'http',
+    /^base\/file\.ts$/,
+    /^api\/client\.ts$/,
+    /^daemon\/(settings|own-address)\.ts$/,
+  ],
+  cli: ['cli', 'doctor', /^api\/(client|wire|agent)\.ts$/, 'config', /^core\/errors\.ts$/],
   daemon: ['daemon', 'base', 'convert', 'core', 'rbd', 'keystone', 'glance', 'config', 'api', 'facade', 'nova', 'oslo'],
 };
 
@@ -37,6 +50,7 @@ const libraries: Record<string, string[]> = {
   base: [],
   api: ['got', 'zod'],
   facade: [],
+  doctor: [],
   cli: ['yargs', 'yargs/helpers'],
   daemon: ['pino'],
 };

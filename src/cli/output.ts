@@ -12,6 +12,8 @@ export type Result = {
   ids: readonly string[];
   /** With its line ends. */
   text: string;
+  /** Words at the start of a line that are red on a terminal. */
+  alarming?: readonly string[];
   /** 0 unless the answer itself is bad news. */
   exit?: number;
 };
@@ -26,10 +28,12 @@ export type Terminal = {
 };
 
 /** Writes the result in the form that was asked for; answers the exit code. */
-export function printResult({stdout}: Terminal, format: Format, {json, ids, text, exit = 0}: Result): number {
+export function printResult(terminal: Terminal, format: Format, result: Result): number {
+  const {stdout} = terminal;
+  const {json, ids, text, alarming = [], exit = 0} = result;
   if (format === 'json') stdout.write(`${JSON.stringify(json)}\n`);
   else if (format === 'ids') stdout.write(ids.map(id => `${harmless(id)}\n`).join(''));
-  else stdout.write(harmless(text));
+  else stdout.write(painted(terminal, harmless(text), alarming));
   return exit;
 }
 
@@ -62,9 +66,18 @@ export function printWarning(terminal: Terminal, message: string): void {
   terminal.stderr.write(`${red(terminal, 'cellar: warning:')} ${harmless(message)}\n`);
 }
 
+const red = ({stderr, env}: Terminal, text: string): string => (takesColour(stderr, env) ? inRed(text) : text);
+
+function painted({stdout, env}: Terminal, text: string, words: readonly string[]): string {
+  if (words.length === 0 || !takesColour(stdout, env)) return text;
+  return text.replace(new RegExp(`^(${words.join('|')})\\b`, 'gm'), inRed);
+}
+
+const inRed = (text: string): string => `\x1b[31m${text}\x1b[39m`;
+
 /** https://no-color.org: set and not empty means no. */
-const red = ({stderr, env}: Terminal, text: string): string =>
-  stderr.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb' ? `\x1b[31m${text}\x1b[39m` : text;
+const takesColour = (stream: Stream, env: Terminal['env']): boolean =>
+  Boolean(stream.isTTY) && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
 
 /** The stacks of an error and of what caused it. Stacks only: other fields of a foreign error may hold anything. */
 function chain(error: unknown): string[] {

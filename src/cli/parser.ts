@@ -5,6 +5,7 @@ import {CellarError} from '../core/errors.ts';
 import {type Act, examples} from './command.ts';
 import {configCommands} from './commands/config.ts';
 import {diskCommands} from './commands/disk.ts';
+import {doctorHandler, doctorUsage} from './commands/doctor.ts';
 import {imageCommands} from './commands/image.ts';
 import {statusHandler, statusUsage} from './commands/status.ts';
 import type {Terminal} from './output.ts';
@@ -23,6 +24,7 @@ export function createParser(argv: string[], act: Act, {stdout}: Pick<Terminal, 
       .command('disk', 'instance disks', (one: Argv) => diskCommands(one, act))
       .command('image', "the cell's cached copies", (one: Argv) => imageCommands(one, act))
       .command('status', 'how the agent and its partners are', statusUsage, statusHandler(act))
+      .command('doctor', 'whether this host has all it needs; what mends it', doctorUsage, doctorHandler(act))
       .command('config', 'the configuration of this host', (one: Argv) => configCommands(one, act))
       .demandCommand(1, 'what is to be done?')
       .options(globals)

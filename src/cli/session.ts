@@ -50,7 +50,9 @@ export function openSession(around: Surroundings, globals: Globals, secrets: str
   };
 }
 
-const socketPath = ({env, sources}: Surroundings): string => env['CELLAR_SOCKET'] || configuredSocket(sources, env);
+/** Where the agent's socket is, unless the command line says so. */
+export const socketPath = ({env, sources}: Pick<Surroundings, 'env' | 'sources'>): string =>
+  env['CELLAR_SOCKET'] || configuredSocket(sources, env);
 
 /** What is wrong with a file as such: it might have named another socket. */
 const fileProblems: readonly ProblemKind[] = ['missing', 'denied', 'no-directory', 'unreadable', 'encoding', 'syntax'];

@@ -1,0 +1,17 @@
+import type {Check} from './check.ts';
+import {agentChecks} from './checks/agent.ts';
+import {capsChecks} from './checks/caps.ts';
+import {cephChecks} from './checks/ceph.ts';
+import {hostChecks} from './checks/host.ts';
+import {novaChecks} from './checks/nova.ts';
+import {openstackChecks} from './checks/openstack.ts';
+
+/** All of them, in the order in which they are told. docs/operations.md has the same table. */
+export const checks: readonly Check[] = [
+  ...agentChecks,
+  ...cephChecks,
+  ...capsChecks,
+  ...openstackChecks,
+  ...novaChecks,
+  ...hostChecks,
+];
