@@ -110,7 +110,9 @@ for (const [what, answer, where] of [
   test(`left alone, and nothing looked for: ${what}`, async t => {
     await using fixture = await setUp(answer);
     const direct = readReply(await exchange(fixture.upstream.port, get(where)));
-    t.deepEqual(readReply(await exchange(fixture.facade.port, get(where))), direct);
+    const through = readReply(await exchange(fixture.facade.port, get(where)));
+    t.true(through.body.equals(direct.body)); // apart: the test runner is slow with large ones
+    t.deepEqual({...through, body: ''}, {...direct, body: ''});
     t.deepEqual(fixture.asked, []);
   });
 }
