@@ -134,6 +134,7 @@ export class DirectBody extends Readable {
       this.#error = error;
     });
     socket.once('close', () => {
+      this.#takeHead();
       if (this.#left > 0) this.destroy(this.#error ?? new Error('the connection was closed'));
     });
     if (length === 0) this.#end();
@@ -141,9 +142,14 @@ export class DirectBody extends Readable {
 
   /** Takes what the socket read. Whether more is welcome. */
   feed(chunk: Buffer): boolean {
-    const first: Buffer | null = this.#head.read(); // came with the head, and nobody may have read it yet
-    if (first !== null) this.#add(first);
+    this.#takeHead();
     return this.#add(chunk);
+  }
+
+  /** What came in one piece with the head, and nobody may have read yet. */
+  #takeHead(): void {
+    const first: Buffer | null = this.#head.read();
+    if (first !== null) this.#add(first);
   }
 
   #add(chunk: Buffer): boolean {

@@ -191,3 +191,20 @@ test('what came in one piece with the head is read first, however late its reade
   for await (const chunk of body) read.push(chunk);
   t.is(sha256(Buffer.concat(read)), sha256(bytes));
 });
+
+test('a whole body that came in one piece with the head is there, also when the connection has closed by then', async t => {
+  const bytes = data.subarray(0, 100_000);
+  const server = net.createServer(async socket => {
+    await once(socket, 'data');
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${bytes.length}\r\nConnection: close\r\n\r\n`;
+    socket.end(Buffer.concat([Buffer.from(head), bytes]));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const {body} = await ask(transportOf(t), `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  await sleep(300);
+  const read: Uint8Array[] = [];
+  for await (const chunk of body) read.push(chunk);
+  t.is(sha256(Buffer.concat(read)), sha256(bytes));
+});
