@@ -73,6 +73,7 @@ export async function removeDead(cluster: NativeCluster, pools: readonly string[
 }
 
 async function removeProbe(pool: NativePool, name: string): Promise<void> {
+  if (!pattern.test(name)) throw new Error(`${name} is no probe`); // nothing else is ever removed here
   try {
     await withImage(pool, name, {}, async image => {
       for (const one of await image.listSnapshots()) {
