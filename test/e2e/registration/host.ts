@@ -1,4 +1,4 @@
-/** A host of the lab's Nova that has an agent and, if a test starts one, a nova-compute: they share their state_path, as on a real host. */
+/** A host of the lab's Nova that has an agent. */
 import {existsSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {ExecutionContext, TestFn} from 'ava';
@@ -27,18 +27,25 @@ export type Host = {
 };
 
 export type HostOptions = {
+  /** Default: made of the title. */
+  name?: string;
   cell?: CellName;
   registration?: 'off' | 'record' | 'conductor';
+  /** More lines of [cell], and further sections. */
   conf?: string;
+  /** Its node's name; '': what libvirt says. Default: the host's, as that of Nova's fake driver is. */
   node?: string;
+  /** It has a nova-compute, or will have: they share their state_path, as on a real host. */
+  compute?: boolean;
 };
 
-/** `conf`: more lines of [cell]. The node has the host's name, as those of Nova's fake driver have. */
-export function makeHost(t: ExecutionContext, name: string, options: HostOptions = {}): Host {
-  const {cell = 'cell1', registration = 'conductor', conf = '', node = name} = options;
+export function makeHost(t: ExecutionContext, title: string, options: HostOptions = {}): Host {
+  const {cell = 'cell1', registration = 'conductor', conf = '', compute = false} = options;
+  const name = options.name ?? `${title}-${process.pid}`; // a lab may be used by several runs
+  const {node = name} = options;
   const nova = novaLab();
-  const {statePath} = computeFiles(nova.state, name);
   const dir = join(nova.state.dir, 'agents', name);
+  const statePath = compute ? computeFiles(nova.state, name).statePath : join(dir, 'state');
   for (const path of [dir, join(dir, 'spool'), statePath]) mkdirSync(path, {recursive: true, mode: 0o700});
   t.teardown(() => rmSync(dir, {recursive: true, force: true}));
   const socket = join(dir, 'cellar.sock');

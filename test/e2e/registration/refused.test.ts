@@ -34,6 +34,8 @@ test.serial(
   'a conductor without the API database: the host is told which road is left, and nothing is written',
   async t => {
     const nova = novaLab();
+    await nova.startConductor('cell1');
+    t.teardown(() => nova.startConductor('cell1', {apiDatabase: true}).then(() => undefined));
     const before = await everything(nova);
     const host = makeHost(t, 'reg-no-api');
     await host.start();
@@ -94,7 +96,7 @@ test.serial("the uuid of another host's compute node is refused, and that record
   second.writeComputeId(node?.uuid ?? '');
   await second.start();
   const {why, hint} = await second.becomes('refused');
-  t.is(why, `compute_id says ${node?.uuid}, which is the compute node of host reg-twin-1`);
+  t.is(why, `compute_id says ${node?.uuid}, which is the compute node of host ${first.name}`);
   t.regex(hint ?? '', /remove its compute_id/);
   t.deepEqual(await everything(nova), before);
   t.deepEqual(await nova.sql('nova_cell1', `select * from compute_nodes where uuid = '${node?.uuid}'`), record);
