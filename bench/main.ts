@@ -9,6 +9,7 @@ import {openPlace, type Place} from './place.ts';
 import {machineOf} from './report/machine.ts';
 import {writeDocs} from './report/markdown.ts';
 import {type Found, printTable, type Report, toJson} from './report/report.ts';
+import {boot} from './sections/boot.ts';
 import {clone} from './sections/clone.ts';
 import {fillRaw} from './sections/fill.ts';
 import {herd} from './sections/herd.ts';
@@ -18,7 +19,7 @@ import {qcow2} from './sections/qcow2.ts';
 import {type Section, say} from './sections/section.ts';
 
 /** In the order in which they run. */
-const sections: Record<string, Section> = {clone, fillRaw, qcow2, herd, memory, parallel};
+const sections: Record<string, Section> = {clone, fillRaw, qcow2, herd, memory, parallel, boot};
 
 await main();
 

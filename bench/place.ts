@@ -67,7 +67,7 @@ export async function openPlace(base: string, sizes: Sizes): Promise<Place> {
 }
 
 /** By Ceph's own tools, so that it works whatever the agent can do by now. */
-async function dropCopies({conf, rbd}: Cluster, image: string): Promise<void> {
+export async function dropCopies({conf, rbd}: Cluster, image: string): Promise<void> {
   await run('rados', ['-c', conf, '-p', 'cellar', 'rmomapkey', 'cellar.index', image]);
   const copies = (await rbd('ls', 'cellar')).split('\n').filter(name => name.startsWith(`${image}.`));
   for (const copy of copies) {

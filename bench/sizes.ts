@@ -17,6 +17,7 @@ export type Sizes = {
   herd: ImageSize & {agents: number; requests: number; runs: number};
   memory: {images: ImageSize[]; runs: number};
   parallel: {clones: number; inFlight: number; sequential: number};
+  boot: ImageSize & {runs: number};
 };
 
 const image = (size: number, data: number): ImageSize => ({size: size * mib, data: data * mib});
@@ -31,6 +32,7 @@ export const full: Sizes = {
   herd: {...image(256, 128), agents: 8, requests: 8, runs: 3},
   memory: {images: [image(512, 512), image(8192, 1024)], runs: 3},
   parallel: {clones: 500, inFlight: 16, sequential: 100},
+  boot: {...image(512, 256), runs: 5},
 };
 
 /** Whether everything still runs; its numbers mean little. */
@@ -43,4 +45,5 @@ export const quick: Sizes = {
   herd: {...image(32, 16), agents: 8, requests: 8, runs: 1},
   memory: {images: [image(64, 64), image(512, 96)], runs: 1},
   parallel: {clones: 64, inFlight: 16, sequential: 16},
+  boot: {...image(64, 32), runs: 1},
 };

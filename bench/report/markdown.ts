@@ -23,7 +23,7 @@ export function markdown({date, seconds, machine, sizes, found}: Report): string
   const lines = table.map(cells => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`);
   const versions = Object.entries(machine.versions).map(([name, value]) => `${name} ${value}`);
   const missing = notMeasured(found).map(line => `- ${line}`);
-  const {fill, herd, memory, parallel} = sizes;
+  const {fill, herd, memory, parallel, boot} = sizes;
   return `# Benchmarks
 
 All of it was measured in one run, on one lab: two Ceph clusters of one OSD each (${machine.store}), Keystone and Glance on one machine. What is compared ran in turns, on the same cluster with the same image. Numbers are medians; a ratio below 1 means that cellar is quicker. The raw samples are in [benchmarks.json](benchmarks.json).
@@ -44,6 +44,7 @@ ${missing.length === 0 ? '' : `\n${missing.join('\n')}\n`}
 - Herd: ${herd.agents} agents in ${herd.agents} processes that have made one disk before, ${herd.requests} requests each at the same moment for a ${mib(herd.size)} image; downloads and bytes are from Glance's own log (a head of some 400 bytes is in them), every disk was read back and its sha256 compared.
 - Memory: VmHWM of the agent during the fill less VmRSS before it, after a first small fill; images of ${memory.images.map(({size}) => mib(size)).join(' and ')}; the largest of ${memory.runs} runs each.
 - Many at once: ${parallel.clones} disks, ${parallel.inFlight} in flight, against ${parallel.sequential} one after the other.
+- Boots: ${boot.runs} rounds of two servers of a ${mib(boot.size)} image with ${mib(boot.data)} of data, on two hosts of one cell: Debian's nova-compute with libvirt as it is, and the same with \`[glance] endpoint_override\` at an agent. The disk is what nova-compute's log has between "Creating image(s)" and "Start _get_guest_xml". \`*.written\` in the samples are bytes that the service, its commands and the agent wrote to the host's disk, their logs and the spool of a conversion among them.
 
 To repeat it: \`npm run bench\`, on a machine with nothing else to do. \`npm run bench -- --quick\` shows in a few minutes that everything runs; its numbers mean little. \`--write\` writes this page.
 `;
