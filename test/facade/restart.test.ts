@@ -1,51 +1,12 @@
 /** Sockets that stay open while the agent is restarted: who asks in between waits, and is answered. */
-import {spawn} from 'node:child_process';
-import {once} from 'node:events';
 import {statSync} from 'node:fs';
-import {createInterface} from 'node:readline';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {fileURLToPath} from 'node:url';
 import test from 'ava';
 import {deadUrl} from '../helpers/with-server.ts';
 import {makePlace} from '../integration/place.ts';
 import {openstack} from '../lab/shared.ts';
+import {holdAgents} from './held-agents.ts';
 import {exchange, readReply} from './wire.ts';
-
-const holder = fileURLToPath(new URL('./holder.ts', import.meta.url));
-const daemon = fileURLToPath(new URL('../../src/daemon/main.ts', import.meta.url));
-
-type Line = {pid: number; msg: string; [field: string]: unknown};
-
-/** The agents that the holder runs one after the other, by what they log. */
-async function hold(socket: string, port: string, files: string[]) {
-  const agent = [daemon, ...files.map(file => `--config-file=${file}`)];
-  const child = spawn(process.execPath, [holder, socket, port, ...agent], {stdio: ['ignore', 'pipe', 'inherit']});
-  const ready: number[] = [];
-  const ended: number[] = [];
-  const lines = createInterface({input: child.stdout});
-  lines.on('line', text => {
-    if (!text.startsWith('{')) return;
-    const {pid, msg} = JSON.parse(text) as Line;
-    if (msg === 'the facade answers for Glance') ready.push(pid);
-    if (msg === 'cellar-agent has stopped') ended.push(pid);
-  });
-  const waitFor = async (list: number[], count: number) => {
-    for (let round = 0; list.length < count; round++) {
-      if (round > 1200) throw new Error(`only ${list.length} of ${count} agents`);
-      await sleep(50);
-    }
-    return list[count - 1] as number;
-  };
-  return {
-    ready: (count: number) => waitFor(ready, count),
-    ended: (count: number) => waitFor(ended, count),
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
-      for (const pid of ready) if (!ended.includes(pid)) process.kill(pid, 'SIGKILL');
-      await once(lines, 'close');
-    },
-  };
-}
 
 test('requests that come while the agent is restarted wait, and are answered by the next one', async t => {
   const url = await deadUrl();
@@ -54,7 +15,7 @@ test('requests that come while the agent is restarted wait, and are answered by 
   const glance = openstack();
   const token = await glance.token(glance.admin);
   const image = await glance.uploadImage({bytes: Buffer.alloc(1 << 20, 'x')});
-  await using agents = await hold(place.socket, port, place.files);
+  await using agents = await holdAgents(place.socket, port, place.files);
   await agents.ready(1);
   const inode = statSync(place.socket).ino;
 

@@ -13,7 +13,7 @@ export type ComputeOptions = {
   driver?: 'libvirt' | 'fake';
   cell?: CellName;
   /** What it takes for Glance; without it, the catalog's. */
-  glanceEndpoint?: string;
+  glanceEndpoint?: string | undefined;
   /** Its user of the cell's cluster. */
   cephUser?: string;
   /** Further configuration, as text; what it says wins. */

@@ -13,6 +13,7 @@ enabled_apis = osapi_compute
 osapi_compute_listen = 127.0.0.1
 osapi_compute_listen_port = ${novaPorts(options.port).nova}
 osapi_compute_workers = 1
+allow_resize_to_same_host = true
 ${common(nova, nova.transportUrl, options)}
 [database]
 connection = ${cell0}
