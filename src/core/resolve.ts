@@ -38,9 +38,12 @@ export async function resolveDisk(request: DiskRequest, world: World, options: R
   const never = whyNever(image);
   if (never !== undefined) throw refused(image, never);
   return world.turns.take(formatDisk(disk), signal, async waited => {
-    const [facts, seen] = await Promise.all([gatherFacts(image, request.size, world, signal, early), look]);
+    const [facts, seen] = await Promise.all([
+      gatherFacts(image, request.size, world, signal, waited ? undefined : early), // a turn may be long in coming
+      waited ? undefined : look.catch(() => undefined), // what it failed with may be over
+    ]);
     const make = {image: image.id, isOurs: parentsOf(image, facts), size: request.size};
-    const inspected = await inspectDisk(disk, make, world, signal, !waited && isNothing(seen) ? seen : undefined);
+    const inspected = await inspectDisk(disk, make, world, signal, seen && isNothing(seen) ? seen : undefined);
     const standing = await keepDisk(disk, make, inspected, world, signal);
     const walked = standing
       ? {outcome: 'exists' as const, ...standing, glanceBytes: 0, roads: [standingRoad(standing.parent)]}

@@ -1,9 +1,11 @@
 /** What is asked of the cell while Glance is asked: only questions, and nothing that they answer is believed for too long. */
 import test from 'ava';
+import type {Entry} from '../../src/core/entry.ts';
 import {CellarError} from '../../src/core/errors.ts';
+import {retire} from '../../src/core/retire.ts';
 import {FakeCell} from '../fakes/cell.ts';
 import {FakeImages} from '../fakes/images.ts';
-import {imageBytes, makeWorld, resolve} from './world.ts';
+import {imageBytes, makeWorld, never, resolve} from './world.ts';
 
 const disk = {pool: 'vms', name: 'disk'};
 
@@ -80,6 +82,49 @@ test('of many requests for one disk the first makes it, and the others look agai
   t.is(all.filter(({outcome}) => outcome === 'cloned-from-cache').length, 1);
   t.is(all.filter(({outcome}) => outcome === 'exists').length, 7);
   t.is(steps.filter(step => step === 'clone').length, 1);
+});
+
+test('what was seen before a turn that had to be waited for is not believed, nor is that it could not be seen', async t => {
+  const {cell, images, image, data, ask, world} = await warm();
+  const gate = Promise.withResolvers<void>();
+  const mine = Promise.withResolvers<void>();
+  const busy = world.turns.take('vms/disk', never, async () => {
+    mine.resolve();
+    await gate.promise;
+  });
+  await mine.promise;
+  let looked = false;
+  cell.before = step => {
+    if (step !== 'state' || looked) return;
+    looked = true;
+    throw new CellarError('conflict', 'it is being removed');
+  };
+  whileGlanceAnswers(images, () => {});
+  const asked = ask();
+  asked.catch(() => {});
+  while (!looked) await new Promise(resolve => setImmediate(resolve));
+  for (let round = 0; round < 10; round++) await new Promise(resolve => setImmediate(resolve));
+  const entry = JSON.parse(cell.entries.get(image.id) ?? '') as Entry;
+  await retire(entry, 'its bytes are not those that were stored', world, never, {quarantined: true});
+  gate.resolve();
+  await busy;
+  const {outcome, parent} = await asked;
+  t.is(outcome, 'filled');
+  t.not(parent.image, entry.rbdImage);
+  t.true(cell.read(disk).equals(data));
+});
+
+test('a look that failed while Glance answered is taken again', async t => {
+  const {cell, images, ask} = await warm();
+  whileGlanceAnswers(images, () => {});
+  let failed = false;
+  cell.before = step => {
+    if (step !== 'state' || failed) return;
+    failed = true;
+    throw new CellarError('conflict', 'it is being removed');
+  };
+  t.is((await ask()).outcome, 'cloned-from-cache');
+  t.true(failed);
 });
 
 test('a location is looked at again while Glance answers; the snapshot that Glance names then is the one that is cloned', async t => {
