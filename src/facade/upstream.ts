@@ -139,6 +139,11 @@ function sendOnce(
       answer.on('error', () => {}); // that it broke off is seen by its not being complete
       resolve({answer});
     });
+    out.once('close', () => {
+      // Glance may answer before it has taken all of the body; many callers send all of it before they read.
+      if (reached) request.unpipe(out).resume();
+      resolve({error: new Error('the connection was closed without an answer'), reached, reused: out.reusedSocket});
+    });
   });
 }
 

@@ -255,6 +255,36 @@ test('an expectation that Glance refuses: the caller gets the refusal, and keeps
   t.regex(received.toString(), /^HTTP\/1\.1 401 Unauthorized\r\n/);
 });
 
+for (const end of [true, false]) {
+  test(`Glance refuses a body that it has not read${end ? ', and hangs up' : ''}: whoever sends it all first can do so, and ask again`, async t => {
+    await using upstream = await answering('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno', end);
+    await using facade = await startFacade({servers: [upstream.url]});
+    const caller = connect(facade.port, '127.0.0.1');
+    const body = Buffer.alloc(64 << 20);
+    caller.write(`PUT /v2/images/x/file HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n`);
+    let sent = false;
+    caller.write(body, () => {
+      sent = true;
+    });
+    await eventually(() => sent);
+    caller.write(get('/v2/x'));
+    const received = (await collect(caller)).toString();
+    t.is(received.match(/HTTP\/1\.1 413 Too Large\r\n/g)?.length, 2);
+    t.true(upstream.received.some(text => text.startsWith('GET /v2/x ')));
+  });
+}
+
+test('an answer that leaves HTTP is none', async t => {
+  await using upstream = await answering(
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+    false,
+  );
+  await using facade = await startFacade({servers: [upstream.url]});
+  t.is((await exchange(facade.port, get('/v2/x'))).length, 0);
+  await eventually(() => facade.passed.length === 1);
+  t.regex(facade.passed[0]?.error?.message ?? '', /closed without an answer/);
+});
+
 for (const [method, more, framing] of [
   ['POST', '', 'Content-Length: 0'],
   ['DELETE', '', ''],
