@@ -5,6 +5,7 @@
  */
 import type {Completed} from '../core/ports.ts';
 import {
+  changeSize,
   readFeatures,
   readImageId,
   readImageName,
@@ -12,7 +13,6 @@ import {
   readSize,
   readSnapshotName,
   resizeObjectMap,
-  writeSize,
 } from './header.ts';
 import {isRegistered} from './lineage.ts';
 import type {NativePool} from './native.ts';
@@ -47,7 +47,8 @@ export async function completeFresh(
 
 /**
  * As rbd_resize2 does it, in the same order: first the object map, then the header, so that what dies in between leaves a map
- * that is too large, which librbd knows what to do with. Without the exclusive lock: it is against others who have it open.
+ * that is too large, which librbd knows what to do with. Without the exclusive lock: it is against others who have it open. A
+ * maker that slept so long that somebody took the disk over, and grew it, is kept from shrinking it by the size it saw.
  */
 async function grow({pool, id}: Fresh, size: number | undefined): Promise<boolean> {
   if (size === undefined) return true;
@@ -55,8 +56,7 @@ async function grow({pool, id}: Fresh, size: number | undefined): Promise<boolea
   if (features === undefined || now === undefined || !isPlain(features)) return false;
   if (now.size >= size) return true;
   if ((features & objectMap) !== 0) await resizeObjectMap(pool, id, Math.ceil(size / 2 ** now.order));
-  await writeSize(pool, id, size);
-  return true;
+  return changeSize(pool, id, now.size, size);
 }
 
 /** Its parent by name, and whether that lists it. undefined: it has no parent, or one that is not in this pool, or has no name there. */

@@ -102,7 +102,10 @@ export async function resizeObjectMap(pool: NativePool, id: string, objects: num
   await pool.exec(`rbd_object_map.${id}`, 'rbd', 'object_map_resize', Buffer.concat([u64(objects), u8(nonexistent)]));
 }
 
-/** Writes the size into the header. Nobody may have the image open for writing. */
-export async function writeSize(pool: NativePool, id: string, size: number): Promise<void> {
-  await pool.exec(`rbd_header.${id}`, 'rbd', 'set_size', u64(size));
+/**
+ * Makes the size `to` in the header if it still is `from`; false when it is not, or the image is gone. `set_size` writes the
+ * same key whatever it holds, and a header that shrinks under a disk in use takes that disk's end away.
+ */
+export function changeSize(pool: NativePool, id: string, from: number, to: number): Promise<boolean> {
+  return pool.omapCompareAndSet(`rbd_header.${id}`, {expect: {size: u64(from)}, set: {size: u64(to)}});
 }

@@ -4,6 +4,7 @@ import test, {type ExecutionContext} from 'ava';
 import type {DiskSpec, SnapshotSpec} from '../../src/core/ports.ts';
 
 import {completeFresh} from '../../src/rbd/fresh.ts';
+import type {NativePool} from '../../src/rbd/native.ts';
 import {makeWorld, resolve} from '../core/world.ts';
 import {FakeImages} from '../fakes/images.ts';
 import {freshName, MiB, never, someBytes, someIntent} from '../suites/subject.ts';
@@ -105,6 +106,37 @@ for (const [what, spoil] of [
     t.false(state?.parent !== undefined && state.registered);
   });
 }
+
+/** The pool, with `exec` in place of its own. */
+const withExec = (pool: NativePool, exec: NativePool['exec']): NativePool =>
+  new Proxy(pool, {
+    get: (target, key) => {
+      if (key === 'exec') return exec;
+      const value = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+
+test('a maker that slept while somebody else grew the disk and wrote to it leaves it as it is', async t => {
+  const {real, disks, data, parent, clone} = await setUp(featureSets['the usual features']);
+  const disk = await clone();
+  const [pool, parentPool] = [await real.admin(disk.pool), await real.admin(parent.pool)];
+  const end = randomBytes(MiB);
+  const size = data.length + 64 * MiB;
+  const sleepy = withExec(pool, async (object, objectClass, method, input) => {
+    const answer = await pool.exec(object, objectClass, method, input);
+    if (method === 'object_map_resize') {
+      await disks.grow(disk, size, never);
+      await writeByHand(real, disk, size - end.length, end);
+    }
+    return answer;
+  });
+  t.is(await completeFresh(sleepy, disk.name, parentPool, data.length + MiB), undefined);
+  t.deepEqual(await disks.complete(parent, disk, data.length + MiB, never), {size, parent, registered: true});
+  t.true((await real.read(disk)).equals(Buffer.concat([data, Buffer.alloc(64 * MiB - end.length), end])));
+  await isSound(t, real, disk);
+  await Promise.all([pool.close(), parentPool.close()]);
+});
 
 test('a maker that died between object map and header: the next request grows the disk, and all is as it should be', async t => {
   const {real, agent, data, parent, clone} = await setUp(featureSets['the usual features']);
