@@ -50,6 +50,10 @@ export type FacadeSettings = {
 };
 
 const second = 1000;
+/** ms. A timer of Node that is set to 2^31 or more fires at once, and some of ours are stretched. */
+const longestTimer = 2 ** 30;
+/** For what a timer waits for: 12 days are as good as for ever. */
+const timer = (seconds: number): number => Math.min(seconds * second, longestTimer);
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
 
@@ -71,8 +75,8 @@ export function readSettings(config: CellarConfig): Settings {
     cell: get('cell', 'name') ?? get('cell', 'uuid'),
     socket: {path: get('agent', 'socket'), mode: get('agent', 'socket_mode')},
     logLevel: get('agent', 'log_level'),
-    requestTimeout: get('agent', 'request_timeout') * second,
-    shutdownTimeout: get('agent', 'shutdown_timeout') * second,
+    requestTimeout: timer(get('agent', 'request_timeout')),
+    shutdownTimeout: timer(get('agent', 'shutdown_timeout')),
     ceph: {
       connect: connectOptions(config),
       expectedFsid: get('cell', 'expected_fsid'),
@@ -96,8 +100,8 @@ export function readSettings(config: CellarConfig): Settings {
 export function limitsOf({get}: CellarConfig): Limits {
   return {
     fillInFlight: get('image_store', 'fill_in_flight'),
-    fillTimeout: (get('image_store', 'fill_timeout') || 30 * 24 * 3600) * second,
-    waitTimeout: get('image_store', 'wait_timeout') * second,
+    fillTimeout: timer(get('image_store', 'fill_timeout') || Number.POSITIVE_INFINITY),
+    waitTimeout: timer(get('image_store', 'wait_timeout')),
     waitPoll: second,
     cleanUpTimeout: 60 * second,
     intentStale: 600 * second,
@@ -109,7 +113,7 @@ export function limitsOf({get}: CellarConfig): Limits {
       maxIdle: get('image_store', 'max_idle') * second,
     },
     evictGrace: get('image_store', 'evict_grace') * second,
-    janitorInterval: get('image_store', 'janitor_interval') * second,
+    janitorInterval: timer(get('image_store', 'janitor_interval')),
   };
 }
 
@@ -144,7 +148,7 @@ function converterOptions({get}: CellarConfig): ConverterOptions {
       ...convertLimits,
       addressSpace: get('image_store', 'convert_memory') * MiB,
       cpuSeconds: get('image_store', 'convert_cpu_time'),
-      timeout: (fillTimeout || 30 * 24 * 3600) * second,
+      timeout: timer(fillTimeout || Number.POSITIVE_INFINITY),
     },
   };
 }
@@ -154,7 +158,7 @@ function facadeSettings({get}: CellarConfig): FacadeSettings | undefined {
   if (listen === undefined) return undefined;
   return {
     listen,
-    hold: get('facade', 'hold_timeout') * second,
+    hold: timer(get('facade', 'hold_timeout')),
     maxConnections: get('facade', 'max_connections'),
   };
 }

@@ -35,6 +35,16 @@ test('the facade is off unless it is told where to listen', t => {
     t.throws(() => settingsOf(`[facade]\nlisten = ${wrong}\n${login}`), {instanceOf: CellarError}, wrong);
 });
 
+test('times that no timer can wait are as long as one can: it would fire at once', t => {
+  const {
+    limits,
+    converter,
+    facade: ours,
+  } = settingsOf(`${facade}hold_timeout = 4000000\n${login}[image_store]\nfill_timeout = 0\n`);
+  for (const ms of [limits.fillTimeout, converter.limits.timeout, ours?.hold ?? 0])
+    t.true(ms >= 10 * 24 * 3600 * 1000 && ms < 2 ** 31, `${ms}`);
+});
+
 test("Glance is where Nova's options say, unless they say that it is us", t => {
   const override = (url: string) => `[glance]\nendpoint_override = ${url}\n`;
   t.deepEqual(address(facade + override('http://glance:9292/image')), ['http://glance:9292/image']);
