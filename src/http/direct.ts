@@ -40,8 +40,11 @@ export async function exchangeDirect(transport: Transport, {url, headers = {}, s
   const deadline = keepTime(request, transport);
   try {
     const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+    const closed = once(request, 'close').then(() => {
+      throw new Error('the connection was closed without an answer');
+    });
     request.end();
-    const [response] = await answered;
+    const [response] = await Promise.race([answered, closed]);
     const status = response.statusCode ?? 0;
     const statusLine = `${status} ${response.statusMessage ?? ''}`.trim();
     return {status, statusLine, headers: response.headers, body: wire.body ?? response};

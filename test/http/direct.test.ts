@@ -208,3 +208,14 @@ test('a whole body that came in one piece with the head is there, also when the 
   for await (const chunk of body) read.push(chunk);
   t.is(sha256(Buffer.concat(read)), sha256(bytes));
 });
+
+test('an answer that leaves HTTP is none', async t => {
+  const server = net.createServer(socket =>
+    socket.on('error', () => {}).write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+  );
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const error = await t.throwsAsync(ask(transportOf(t), url));
+  t.regex(error?.message ?? '', /closed without an answer/);
+});
