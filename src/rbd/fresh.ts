@@ -41,7 +41,9 @@ export async function completeFresh(
   if (id === undefined) return undefined;
   const disk = {pool, id};
   const sized = async () => ((await grow(disk, size)) ? readSize(pool, id) : undefined);
-  const [now, lineage] = await Promise.all([sized(), lineageOf(disk, parentPool)]);
+  const both = [sized(), lineageOf(disk, parentPool)] as const;
+  await Promise.allSettled(both); // who hears of a failure takes the clone away: an object map written after that would stay
+  const [now, lineage] = await Promise.all(both);
   return now && lineage && {size: now.size, ...lineage};
 }
 

@@ -138,6 +138,27 @@ test('a maker that slept while somebody else grew the disk and wrote to it leave
   await Promise.all([pool.close(), parentPool.close()]);
 });
 
+test('when its parent cannot be read that is said when nothing is written to the clone any more', async t => {
+  const {real, data, parent, clone} = await setUp(featureSets['the usual features']);
+  const disk = await clone();
+  const [pool, parentPool] = [await real.admin(disk.pool), await real.admin(parent.pool)];
+  const refused = Promise.withResolvers<void>();
+  const forbidding = withExec(parentPool, async () => {
+    refused.resolve();
+    throw new Error('it cannot be read');
+  });
+  let written = false;
+  const slow = withExec(pool, async (object, objectClass, method, input) => {
+    if (method === 'get_features') await refused.promise;
+    const answer = await pool.exec(object, objectClass, method, input);
+    if (method === 'object_map_resize') written = true;
+    return answer;
+  });
+  await t.throwsAsync(completeFresh(slow, disk.name, forbidding, data.length + MiB), {message: 'it cannot be read'});
+  t.true(written, 'nothing of it is still to come');
+  await Promise.all([pool.close(), parentPool.close()]);
+});
+
 test('a maker that died between object map and header: the next request grows the disk, and all is as it should be', async t => {
   const {real, agent, data, parent, clone} = await setUp(featureSets['the usual features']);
   const disk = await clone();
