@@ -57,7 +57,13 @@ async function run(sources: Sources): Promise<void> {
   const inherited = takeSockets();
   const composed = compose(settings, log);
   const stopping = new AbortController();
-  await listen(composed, settings, inherited, log);
+  try {
+    await listen(composed, settings, inherited, log);
+  } catch (error) {
+    await composed.api.drain(AbortSignal.abort()); // one socket may answer already, and would keep us running
+    await composed.close();
+    throw error;
+  }
   log.info(
     {version, host: settings.host, socket: settings.socket.path, pool: settings.ceph.pool},
     'cellar-agent is ready',
