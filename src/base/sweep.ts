@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Entry} from '../core/entry.ts';
 import {copyOf} from '../core/facts.ts';
+import {whyNotNova} from '../core/offer.ts';
 import type {Cell} from '../core/ports.ts';
 import {ownerOf} from './directory.ts';
 import {baseName, look, unfinishedNames} from './file.ts';
@@ -50,7 +51,9 @@ export async function sweep(options: SweepOptions, signal: AbortSignal): Promise
   const keep = ({entry, path}: Candidate, why: string, soon = false) =>
     void outcomes.push({image: entry.image, path, outcome: 'kept', why, soon});
 
-  const candidates = await candidatesOf(await cell.index.list(signal), options, keep);
+  // Without its file Nova would only download again what it is not shown.
+  const offered = (await cell.index.list(signal)).filter(({source}) => whyNotNova(source) === undefined);
+  const candidates = await candidatesOf(offered, options, keep);
   await using stack = new AsyncDisposableStack();
   const held: (Candidate & {lock: NovaLock})[] = [];
   for (const candidate of candidates) {

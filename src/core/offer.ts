@@ -51,7 +51,7 @@ export async function offerCopy(
  * Nova clones only what is said to be `raw`, and where it rebuilds or rescues an instance it takes the kind of the guest's
  * device (disk or CD-ROM) from this very answer. Said to be raw, an ISO would come up as a disk.
  */
-const whyNotNova = ({diskFormat}: ImageRecord): string | undefined =>
+export const whyNotNova = ({diskFormat}: {diskFormat: string | undefined}): string | undefined =>
   diskFormat === 'iso' ? 'its disk_format is iso, which Nova must be told to make it a CD-ROM' : undefined;
 
 async function findOffer(

@@ -61,6 +61,16 @@ test("a base file of a cached image goes; others' files, and other names, stay",
   t.deepEqual(await base.sweep(never), []);
 });
 
+test('the file of an ISO stays: Nova is not shown its copy, and would download it for each disk', async t => {
+  const {base, path, image, cell, entries} = await place(t);
+  const [entry] = entries;
+  if (entry === undefined) return t.fail();
+  cell.entries.set(image, JSON.stringify({...entry, source: {...entry.source, diskFormat: 'iso'}}));
+  await settled(path);
+  t.deepEqual(await base.sweep(never), []);
+  t.true(isThere(path));
+});
+
 test('without a directory of base files there is nothing to do, and nothing is made', async t => {
   const {base, instancesPath, directory, events} = await place(t);
   rmSync(directory, {recursive: true});
