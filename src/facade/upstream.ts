@@ -33,11 +33,16 @@ export type Reply =
 /** ms that a connection is kept that nobody uses. */
 const idle = 30_000;
 
+/** ms of silence after which a connection in use is probed, as keystoneauth does: the server's host may be gone. */
+const probed = 60_000;
+
 export class Upstream {
   readonly #servers: Servers;
   /** Connections that are used again, and such that are not. */
   readonly #pooled: Agents;
   readonly #fresh: Agents;
+  /** ms for a connection, TLS included. */
+  readonly #connectTimeout: number;
   #known: string[] = [];
 
   /** `config` when a file of the TLS options cannot be used. */
@@ -45,6 +50,7 @@ export class Upstream {
     this.#servers = servers;
     this.#pooled = agentsOf(tls, {keepAlive: true, timeout: idle, maxFreeSockets: 16});
     this.#fresh = agentsOf(tls, {keepAlive: false});
+    this.#connectTimeout = (tls.connect_timeout || 10) * 1000;
   }
 
   /**
@@ -89,12 +95,13 @@ export class Upstream {
    * one; what changes something is not sent over such a connection in the first place.
    */
   async #sendTo(server: string, request: IncomingMessage, options: SendOptions): Promise<Sent> {
+    const connectTimeout = this.#connectTimeout;
     const mayRepeat = (request.method === 'GET' || request.method === 'HEAD') && !hasBody(request);
     if (mayRepeat) {
-      const sent = await sendOnce(server, request, this.#pooled, options);
+      const sent = await sendOnce(server, request, this.#pooled, {...options, connectTimeout});
       if (sent.answer !== undefined || !sent.reused || options.signal.aborted) return sent;
     }
-    return sendOnce(server, request, this.#fresh, options);
+    return sendOnce(server, request, this.#fresh, {...options, connectTimeout});
   }
 }
 
@@ -105,7 +112,7 @@ function sendOnce(
   server: string,
   request: IncomingMessage,
   agents: Agents,
-  {signal, change = {}, onContinue}: SendOptions,
+  {signal, change = {}, onContinue, connectTimeout}: SendOptions & {connectTimeout: number},
 ): Promise<Sent> {
   const {protocol, hostname, port, host, pathname} = new URL(server);
   const secure = protocol === 'https:';
@@ -122,11 +129,14 @@ function sendOnce(
   if (signal.aborted) end();
   else signal.addEventListener('abort', end, {once: true});
   out.once('close', () => signal.removeEventListener('abort', end));
+  const slow = setTimeout(() => out.destroy(noConnection(connectTimeout)), connectTimeout);
+  out.once('close', () => clearTimeout(slow));
   if (onContinue !== undefined) out.once('continue', onContinue);
   return new Promise(resolve => {
     let reached = false;
     // Not a byte of the body is taken before there is a connection: then it can still go to another server.
     onConnected(out, secure, () => {
+      clearTimeout(slow);
       reached = true;
       if (hasBody(request)) request.pipe(out);
       else out.end();
@@ -147,8 +157,12 @@ function sendOnce(
   });
 }
 
+const noConnection = (ms: number): Error =>
+  Object.assign(new Error(`no connection within ${ms} ms`), {code: 'ETIMEDOUT'});
+
 function onConnected(out: ClientRequest, secure: boolean, act: () => void): void {
   out.once('socket', (socket: Socket) => {
+    socket.setKeepAlive(true, probed);
     if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', act);
     else act();
   });

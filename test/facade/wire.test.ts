@@ -158,6 +158,20 @@ test('a server that is down is passed over; when all are, it is 503 with a page,
   t.is(alone.passed[0]?.error?.kind, 'unavailable');
 });
 
+test('a server that takes the connection and never agrees on TLS is passed over, the body with it', async t => {
+  await using silent = await scripted(() => {});
+  await using upstream = await scripted(async (socket, heard) => {
+    await heard('body');
+    socket.end('HTTP/1.1 204 No Content\r\n\r\n');
+  });
+  const deaf = silent.url.replace('http:', 'https:');
+  await using facade = await startFacade({servers: [deaf, upstream.url], tls: {insecure: true, connect_timeout: 0.2}});
+  const request = 'POST /v2/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody';
+  t.is(readReply(await exchange(facade.port, request)).status, 'HTTP/1.1 204 No Content');
+  t.deepEqual(facade.avoided, [deaf]);
+  await eventually(() => silent.open() === 0);
+});
+
 test('while nobody says where Glance is, it is where it was', async t => {
   await using upstream = await answering('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   let known: string[] | undefined;
