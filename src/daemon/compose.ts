@@ -6,7 +6,7 @@ import {qemuConverter} from '../convert/converter.ts';
 import type {Filled} from '../core/fill.ts';
 import type {ImageRecord, Requester} from '../core/image.ts';
 import {keepSweeping} from '../core/janitor.ts';
-import {type OfferOptions, offerCopy} from '../core/offer.ts';
+import {type Offered, type OfferOptions, offerCopy} from '../core/offer.ts';
 import {recover} from '../core/recover.ts';
 import type {Progress} from '../core/request.ts';
 import {SingleFlight, Turns} from '../core/single-flight.ts';
@@ -100,8 +100,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     servers: new Endpoints(settings.glance, identity),
     tls: settings.glance,
     parse: parseRecord,
-    offer: (image: ImageRecord, requester: Requester, options: OfferOptions) =>
-      offerCopy(image, requester, world, options),
+    offer: offerIn(world, settings.facade.offersNothing),
     ...heeded(observeFacade(log), base),
   };
   return {
@@ -126,3 +125,8 @@ export function compose(settings: Settings, log: Logger): Composed {
     },
   };
 }
+
+const offerIn =
+  (world: World, nothing: string | undefined) =>
+  async (image: ImageRecord, requester: Requester, options: OfferOptions): Promise<Offered> =>
+    nothing === undefined ? offerCopy(image, requester, world, options) : {why: nothing};

@@ -47,6 +47,8 @@ export type FacadeSettings = {
   listen: Address;
   hold: number;
   maxConnections: number;
+  /** Why nothing is offered on this host, if so. */
+  offersNothing?: string;
 };
 
 const second = 1000;
@@ -153,13 +155,18 @@ function converterOptions({get}: CellarConfig): ConverterOptions {
   };
 }
 
-function facadeSettings({get}: CellarConfig): FacadeSettings | undefined {
+/** A Nova whose disks are not in RBD downloads, and aborts the build when what it was told is raw is not. */
+function facadeSettings(config: CellarConfig): FacadeSettings | undefined {
+  const {get} = config;
   const listen = get('facade', 'listen');
   if (listen === undefined) return undefined;
+  const type = get('libvirt', 'images_type');
   return {
     listen,
     hold: timer(get('facade', 'hold_timeout')),
     maxConnections: get('facade', 'max_connections'),
+    ...(type !== 'rbd' &&
+      servesNova(config) && {offersNothing: `[libvirt] images_type is ${type}: Nova on this host clones nothing`}),
   };
 }
 

@@ -45,6 +45,13 @@ test('times that no timer can wait are as long as one can: it would fire at once
     t.true(ms >= 10 * 24 * 3600 * 1000 && ms < 2 ** 31, `${ms}`);
 });
 
+test('a Nova whose disks are not in RBD is offered nothing: it would download, and refuse what it was told is raw', t => {
+  const nova = `${facade}${login}[glance]\nendpoint_override = http://127.0.0.1:9292\n`;
+  t.regex(settingsOf(nova).facade?.offersNothing ?? '', /images_type is default/);
+  t.regex(settingsOf(`${nova}[libvirt]\nimages_type = qcow2\n`).facade?.offersNothing ?? '', /images_type is qcow2/);
+  t.is(settingsOf(`${nova}[libvirt]\nimages_type = rbd\n`).facade?.offersNothing, undefined);
+});
+
 test("Glance is where Nova's options say, unless they say that it is us", t => {
   const override = (url: string) => `[glance]\nendpoint_override = ${url}\n`;
   t.deepEqual(address(facade + override('http://glance:9292/image')), ['http://glance:9292/image']);
