@@ -35,6 +35,8 @@ export interface Images {
    * record (which end in its direct_url). Never fails for want of rights: then there are none to see.
    */
   locations(record: ImageRecord, signal: AbortSignal): Promise<ImageLocation[]>;
+  /** GET /v2/images with our own identity: is it a list of images? false when somebody else answers in Glance's place. */
+  listable(signal: AbortSignal): Promise<boolean>;
   /** GET /v2/images/{id}/file. Anything but 200 fails; 204 (no data) is `corrupt`. Leaving the loop early ends the transfer. */
   download(record: ImageRecord, requester: Requester, signal: AbortSignal): Promise<Download>;
 }

@@ -1,5 +1,5 @@
 import type {Entry} from './entry.ts';
-import {asCellarError} from './errors.ts';
+import {asCellarError, CellarError} from './errors.ts';
 import {type CacheFacts, chooseVictims, mayLeave, type Retired} from './evict.ts';
 import type {World} from './world.ts';
 
@@ -88,19 +88,30 @@ const patience = 3;
 export async function retireDeleted(world: World, signal: AbortSignal): Promise<number> {
   let count = 0;
   let failed = 0;
+  let isGlance = false;
   for (const entry of await world.cell.index.list(signal)) {
     signal.throwIfAborted();
     if (!entry.ownReadable) continue;
     try {
       if (!(await isDeleted(entry.image, world, signal))) continue;
-      if (await retire(entry, 'Glance does not have the image any more', world, signal)) count++;
     } catch (error) {
       signal.throwIfAborted();
       if (++failed >= patience) throw error;
+      continue;
     }
+    isGlance ||= await world.images.listable(signal);
+    if (!isGlance) throw notGlance(entry.image);
+    if (await retire(entry, 'Glance does not have the image any more', world, signal)) count++;
   }
   return count;
 }
+
+/** A wrong path, or a proxy that answers in Glance's place, says 404 to everything: the whole cache would go. */
+const notGlance = (imageId: string) =>
+  new CellarError('unavailable', `Glance does not know image ${imageId}, and does not list any images either`, {
+    hint: 'no copy was retired; check that endpoint_override or the catalog leads to Glance, and no proxy answers in its place',
+    object: imageId,
+  });
 
 /** An administrator still sees an image that is being deleted, by its status. */
 async function isDeleted(imageId: string, {images}: World, signal: AbortSignal): Promise<boolean> {

@@ -68,6 +68,11 @@ export class GlanceClient implements Images {
     }
   }
 
+  async listable(signal: AbortSignal): Promise<boolean> {
+    const answer = await this.#requests.text({path: '/v2/images?limit=1', requester: {}, signal});
+    return answer.status === 200 && isList(answer.text);
+  }
+
   /** The body is to be iterated, once, or the signal aborted: until then its connection is open. */
   async download(record: ImageRecord, requester: Requester, signal: AbortSignal): Promise<Download> {
     const {id} = record;
@@ -108,4 +113,12 @@ function left(id: string, signal: AbortSignal): CellarError {
   const why = aborted(signal);
   if (why === signal.reason) return why;
   return new CellarError(why.kind, `GET /v2/images/${id} of Glance: ${why.message}`, {object: id});
+}
+
+function isList(text: string): boolean {
+  try {
+    return Array.isArray(JSON.parse(text).images);
+  } catch {
+    return false;
+  }
 }

@@ -175,6 +175,18 @@ test('an image that we could see when it was cached, by the token of another, is
   t.is(await retireDeleted(world, never), 1);
 });
 
+test('who says 404 to every image and lists none is not Glance: nothing is retired, and that is said', async t => {
+  const {cell, images, world} = await cachedCell(3);
+  images.records.clear();
+  let asked = 0;
+  images.listable = async () => ++asked > 1;
+  const error = await t.throwsAsync(retireDeleted(world, never), {instanceOf: CellarError});
+  t.regex(error?.message ?? '', /does not list any images either/);
+  t.is(cell.entries.size, 3);
+  t.is(await retireDeleted(world, never), 3);
+  t.is(asked, 2);
+});
+
 test('a Glance that is down retires nothing, and is not asked for ever', async t => {
   const {cell, images, world, entries} = await cachedCell(5);
   const asked: string[] = [];

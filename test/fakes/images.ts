@@ -48,6 +48,10 @@ export class FakeImages implements Images {
     return record.locations;
   }
 
+  async listable() {
+    return true;
+  }
+
   async download(record: ImageRecord, requester: Requester, signal: AbortSignal) {
     await this.get(record.id, requester);
     this.downloads.push(record.id);

@@ -38,6 +38,22 @@ test("asks with the requester's token and request id", async t => {
   t.false('x-service-token' in headers);
 });
 
+for (const [what, status, body, listable] of [
+  ['a list of images', 200, '{"images": []}', true],
+  ["a proxy's page", 404, '<h1>404</h1>', false],
+  ['another page', 200, '<h1>It works</h1>', false],
+  ['other JSON', 200, '{"versions": []}', false],
+  ['null', 200, 'null', false],
+] as const) {
+  test(`is it Glance? ${what}: ${listable}`, async t => {
+    await using server = await startServer((_, response) => response.writeHead(status).end(body));
+    await using keystone = await startKeystone({catalog: imageCatalog(server.url)});
+    t.is(await glanceAt(t, {}, sessionAt(t, keystone.url)).listable(never), listable);
+    t.deepEqual(server.lines(), ['GET /v2/images?limit=1']);
+    t.is(server.seen[0]?.headers['x-auth-token'], 's3cr3t-token-1');
+  });
+}
+
 test('a bare UUID becomes a global request id, anything else is not sent', async t => {
   await using server = await startServer((_, response) => sendJson(response, 200, imageJson()));
   const client = glanceAt(t, server.url);
