@@ -37,5 +37,6 @@ export const packages = {
   genisoimage: 'makes ISO images for the tests',
   'python3-nova':
     "Nova's own inspector of images, which ours is compared with; Nova's own disk code, for the benchmarks",
+  'python3-cinder': "Cinder's own RBD driver, which makes volumes from images by way of the facade",
   'python3-oslo.config': "the model of our configuration's grammar",
 };
