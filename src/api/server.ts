@@ -70,6 +70,7 @@ export function createApi(options: ApiOptions): ApiServer {
   const stop = new AbortController();
   const connections = new Connections();
   const server = createServer(serverOptions(timeouts));
+  server.on('error', () => {}); // a connection that could not be accepted (EMFILE): its caller tries again
   let inFlight = 0;
   let closed: Promise<void> | undefined;
 

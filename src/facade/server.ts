@@ -54,6 +54,7 @@ export function createFacade(options: FacadeOptions): Facade {
     requireHostHeader: false,
   });
   server.maxConnections = options.maxConnections;
+  server.on('error', () => {}); // a connection that could not be accepted (EMFILE): its caller tries again
   let inFlight = 0;
 
   server.on('connection', (socket: Socket) => {
