@@ -194,3 +194,28 @@ async function projectOf(account: {project: string}): Promise<string> {
   const {projects} = (await response.json()) as {projects: {id: string}[]};
   return projects[0]?.id ?? '';
 }
+
+test.serial('a host dies: what ran there is evacuated to another host of the cell, with the disk it had', async t => {
+  const {nova, server} = novaLab();
+  const os = openstack();
+  const bytes = randomBytes(8 * mib);
+  const image = await os.uploadImage({bytes});
+  t.teardown(() => os.deleteImage(image.id));
+  const {id, status, fault} = await hosts.boot({image: image.id, host: first});
+  t.is(status, 'ACTIVE', fault?.message);
+  await first.compute.remove();
+  const {services} = await nova<{services: {id: string}[]}>(
+    'GET',
+    `/os-services?binary=nova-compute&host=${first.name}`,
+  );
+  await nova('PUT', `/os-services/${services[0]?.id}`, {forced_down: true});
+  const mark = os.glanceMark();
+  await server.action(id, {evacuate: {host: second.name}});
+  const evacuated = await server.settled(id, 'ACTIVE');
+  t.like(evacuated, {status: 'ACTIVE', 'OS-EXT-SRV-ATTR:host': second.name}, evacuated.fault?.message);
+  await isClone(t, id, image.id, bytes);
+  t.is(await downloads(image.id, mark), 0);
+  t.deepEqual(baseFiles(second), []);
+  await server.delete(id);
+  t.deepEqual(await disksOf(id), []);
+});
