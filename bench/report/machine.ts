@@ -20,9 +20,7 @@ export type Machine = {
 export async function machineOf({cell, floors}: Place, load: number[]): Promise<Machine> {
   const [first] = cpus();
   const {librbd} = await floors.versions();
-  const store = (await cell.ceph('config', 'show-with-defaults', 'osd.0').catch(() => '')).match(
-    /osd_objectstore\s+(\S+)/,
-  );
+  const store = /^osd objectstore = (\S+)$/m.exec(readFileSync(cell.conf, 'utf8'));
   const packaged = ['ceph-osd', 'glance-api', 'keystone', 'python3-nova', 'qemu-utils'];
   const versions = await Promise.all(packaged.map(async name => [name, await packageVersion(name)]));
   return {

@@ -1,5 +1,6 @@
 /** The lab's Keystone and Glance as tests use them: accounts, tokens, images, and what Glance was asked. */
-import {openAsBlob} from 'node:fs';
+import {createReadStream} from 'node:fs';
+import {Readable} from 'node:stream';
 import {glanceLog} from './glance.ts';
 import {type GlanceRequest, glanceRequests, logPosition} from './glance-log.ts';
 import {adminAccount} from './keystone.ts';
@@ -108,12 +109,17 @@ async function uploadImage(images: string, token: string, upload: Upload): Promi
   } = upload;
   const body = {name, visibility, container_format: 'bare', disk_format: diskFormat, ...properties};
   const {id} = await apiCall<{id: string}>(images, {token, method: 'POST', body});
-  const data = 'path' in upload ? await openAsBlob(upload.path) : new Blob([new Uint8Array(upload.bytes)]);
+  // A Blob of a file of more than 4 GiB never ends.
+  const data =
+    'path' in upload
+      ? Readable.toWeb(createReadStream(upload.path, {highWaterMark: 1 << 20}))
+      : new Blob([new Uint8Array(upload.bytes)]);
   const response = await fetch(`${images}/${id}/file`, {
     method: 'PUT',
     headers: {'X-Auth-Token': token, 'Content-Type': 'application/octet-stream'},
     body: data,
-    signal: AbortSignal.timeout(300_000),
+    duplex: 'half',
+    signal: AbortSignal.timeout(600_000),
   });
   if (!response.ok) throw new Error(`upload of image ${id}: ${response.status} ${await response.text()}`);
   await response.arrayBuffer();
