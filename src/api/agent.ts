@@ -1,6 +1,7 @@
 import type {Copies, Copy, Eviction, Pinning, Prefetched, Verified} from '../core/cache.ts';
 import type {Requester} from '../core/image.ts';
 import type {DiskSpec, Intent, SnapshotSpec} from '../core/ports.ts';
+import type {RegistrationStatus} from '../core/registration.ts';
 import type {DiskRequest, DiskResult, Progress, RunOptions} from '../core/request.ts';
 
 /**
@@ -51,18 +52,6 @@ export type DiskView = DiskSpec & {
 
 /** How one of the agent's partners is: `unknown` until it was first asked. */
 export type PartState = 'up' | 'down' | 'unknown';
-
-/** How far this host is registered with its cell. */
-export type RegistrationStatus = {
-  /** off: it is not the agent's business. waiting: not yet. registered: its compute node is there. mapped: its host mapping too. refused: an operator must act. */
-  state: 'off' | 'waiting' | 'registered' | 'mapped' | 'refused';
-  /** What is missing, in words. */
-  why?: string;
-  /** What to do about it. */
-  hint?: string;
-  node?: {name: string; uuid: string};
-  cell?: {name: string | null; uuid: string};
-};
 
 export type Status = {
   version: string;

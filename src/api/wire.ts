@@ -7,8 +7,9 @@ import {z} from 'zod';
 import type {Copy, Eviction, Pinning, Prefetched, Verified} from '../core/cache.ts';
 import {errorKinds} from '../core/errors.ts';
 import type {Retired} from '../core/evict.ts';
+import type {RegistrationStatus} from '../core/registration.ts';
 import type {DiskResult, Progress} from '../core/request.ts';
-import type {DiskView, RegistrationStatus, Status} from './agent.ts';
+import type {DiskView, Status} from './agent.ts';
 import {diskSize, imageId, token} from './names.ts';
 
 export const headers = {

@@ -1,9 +1,10 @@
-import type {Agent, Deletion, DiskView, RegistrationStatus, Status} from '../api/agent.ts';
+import type {Agent, Deletion, DiskView, Status} from '../api/agent.ts';
 import * as cache from '../core/cache.ts';
 import {CellarError} from '../core/errors.ts';
 import type {Requester} from '../core/image.ts';
 import {formatDisk} from '../core/make.ts';
 import type {DiskSpec, DiskState, Intent} from '../core/ports.ts';
+import type {RegistrationStatus} from '../core/registration.ts';
 import type {DiskRequest, DiskResult, RunOptions} from '../core/request.ts';
 import {resolveDisk} from '../core/resolve.ts';
 import {abortable} from '../core/single-flight.ts';

@@ -8,7 +8,7 @@ import http, {type ClientRequest, type IncomingMessage} from 'node:http';
 import https from 'node:https';
 import type {OnReadOpts, Socket} from 'node:net';
 import {Readable} from 'node:stream';
-import type {Answer, Call} from './exchange.ts';
+import {type Answer, type Call, headOf} from './exchange.ts';
 import {failure} from './failure.ts';
 import {requestHeaders, type Transport} from './transport.ts';
 
@@ -45,9 +45,7 @@ export async function exchangeDirect(transport: Transport, {url, headers = {}, s
     });
     request.end();
     const [response] = await Promise.race([answered, closed]);
-    const status = response.statusCode ?? 0;
-    const statusLine = `${status} ${response.statusMessage ?? ''}`.trim();
-    return {status, statusLine, headers: response.headers, body: wire.body ?? response};
+    return {...headOf(response), body: wire.body ?? response};
   } catch (error) {
     request.destroy();
     throw failure(error, signal);

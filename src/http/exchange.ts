@@ -37,13 +37,16 @@ export async function exchangeText(transport: Transport, call: Call, limit: numb
     // Without a listener an error between the headers and the first read would end the process.
     body.on('error', () => {});
     const [response] = (await once(body, 'response')) as [IncomingMessage];
-    const status = response.statusCode ?? 0;
-    const statusLine = `${status} ${response.statusMessage ?? ''}`.trim();
-    return {status, statusLine, headers: response.headers, text: await readText(body, limit)};
+    return {...headOf(response), text: await readText(body, limit)};
   } catch (error) {
     body?.destroy();
     throw failure(error, signal);
   }
+}
+
+/** An answer without its body. */
+export function headOf({statusCode: status = 0, statusMessage = '', headers}: IncomingMessage): Omit<Answer, 'body'> {
+  return {status, statusLine: `${status} ${statusMessage}`.trim(), headers};
 }
 
 /** The start of an error's page, for a message. Never fails: the status said enough. */

@@ -1,24 +1,12 @@
 /** How this host gets into its cell while the agent runs: tried until it is done, then a sign of life now and then. */
 import {setTimeout as sleep} from 'node:timers/promises';
 import {asCellarError, type CellarError} from '../core/errors.ts';
+import type {RegistrationStatus} from '../core/registration.ts';
 import type {Cell} from './cells.ts';
 import type {Recorded} from './register.ts';
 
 /** off: not asked for. record: the compute node only. conductor: the host mapping too, through the cell's conductor. */
 export type Road = 'off' | 'record' | 'conductor';
-
-export type RegistrationStatus = {
-  /**
-   * waiting: nothing is written yet, it is tried again. registered: the compute node is there. mapped: the host mapping too.
-   * refused: an operator must decide; it is tried again, but only what has changed since will help.
-   */
-  state: 'off' | 'waiting' | 'registered' | 'mapped' | 'refused';
-  /** What is missing, and why. */
-  why?: string;
-  hint?: string;
-  node?: {name: string; uuid: string};
-  cell?: {name: string | null; uuid: string};
-};
 
 export type RegistrationEvent =
   | {type: 'registration-changed'; status: RegistrationStatus}

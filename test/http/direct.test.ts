@@ -25,6 +25,13 @@ function transportOf(t: ExecutionContext, options: TransportOptions = {}): Trans
 const ask = (transport: Transport, url: string, signal = new AbortController().signal) =>
   exchangeDirect(transport, {method: 'GET', url, signal});
 
+/** Every chunk is held until the last has come. */
+async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const held: Uint8Array[] = [];
+  for await (const chunk of body) held.push(chunk);
+  return Buffer.concat(held);
+}
+
 const whole = (response: ServerResponse) => response.writeHead(200, {'content-length': data.length}).end(data);
 
 /** One certificate for 127.0.0.1, which is its own authority. */
@@ -43,9 +50,7 @@ for (const tls of [false, true]) {
     const made = tls ? certificate(t) : undefined;
     await using server = await startServer((_request, response) => whole(response), made);
     const transport = transportOf(t, made && {cafile: made.file});
-    const held: Uint8Array[] = [];
-    for await (const chunk of (await ask(transport, server.url)).body) held.push(chunk);
-    t.is(sha256(Buffer.concat(held)), sha256(data));
+    t.is(sha256(await bytesOf((await ask(transport, server.url)).body)), sha256(data));
 
     const hash = createHash('sha256');
     const {body} = await ask(transport, server.url);
@@ -99,15 +104,13 @@ test('bodies that are not plain come through the parser: chunked ones, those of 
     if (path === '/chunked') t.is(response.getHeader('content-length'), undefined);
   });
   const transport = transportOf(t);
-  const bytesOf = async (path: string) => {
+  const answerTo = async (path: string) => {
     const {status, body} = await ask(transport, `${server.url}${path}`);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of body) chunks.push(chunk);
-    return {status, bytes: Buffer.concat(chunks)};
+    return {status, bytes: await bytesOf(body)};
   };
-  t.deepEqual(await bytesOf('/chunked'), {status: 200, bytes: data.subarray(0, MiB)});
-  t.deepEqual(await bytesOf('/gone'), {status: 410, bytes: Buffer.from('gone')});
-  t.deepEqual(await bytesOf('/empty'), {status: 200, bytes: Buffer.alloc(0)});
+  t.deepEqual(await answerTo('/chunked'), {status: 200, bytes: data.subarray(0, MiB)});
+  t.deepEqual(await answerTo('/gone'), {status: 410, bytes: Buffer.from('gone')});
+  t.deepEqual(await answerTo('/empty'), {status: 200, bytes: Buffer.alloc(0)});
 });
 
 /** A server that sends these pieces, one at a time, and closes. */
@@ -136,9 +139,7 @@ for (const [what, pieces] of [
 ] as const) {
   test(`the borders of packets do not matter: ${what}`, async t => {
     const {body} = await ask(transportOf(t), await startRaw(t, [...pieces]));
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of body) chunks.push(chunk);
-    t.is(Buffer.concat(chunks).toString(), 'abcdef');
+    t.is((await bytesOf(body)).toString(), 'abcdef');
   });
 }
 
@@ -175,38 +176,18 @@ test('closing the transport, and an abort, end the connection of a body', async 
 
 test('what came in one piece with the head is read first, however late its reader begins', async t => {
   const bytes = data.subarray(0, 3 * MiB);
-  const server = net.createServer(async socket => {
-    await once(socket, 'data');
-    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${bytes.length}\r\n\r\n`;
-    socket.write(Buffer.concat([Buffer.from(head), bytes.subarray(0, 1000)]));
-    await sleep(50); // the rest in pieces of its own
-    socket.end(bytes.subarray(1000));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  const {body} = await ask(transportOf(t), `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  const first = Buffer.concat([Buffer.from(head(bytes.length)), bytes.subarray(0, 1000)]);
+  const {body} = await ask(transportOf(t), await startRaw(t, [first, bytes.subarray(1000)]));
   await sleep(300);
-  const read: Uint8Array[] = [];
-  for await (const chunk of body) read.push(chunk);
-  t.is(sha256(Buffer.concat(read)), sha256(bytes));
+  t.is(sha256(await bytesOf(body)), sha256(bytes));
 });
 
 test('a whole body that came in one piece with the head is there, also when the connection has closed by then', async t => {
   const bytes = data.subarray(0, 100_000);
-  const server = net.createServer(async socket => {
-    await once(socket, 'data');
-    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${bytes.length}\r\nConnection: close\r\n\r\n`;
-    socket.end(Buffer.concat([Buffer.from(head), bytes]));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  const {body} = await ask(transportOf(t), `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  const piece = Buffer.concat([Buffer.from(head(bytes.length)), bytes]);
+  const {body} = await ask(transportOf(t), await startRaw(t, [piece]));
   await sleep(300);
-  const read: Uint8Array[] = [];
-  for await (const chunk of body) read.push(chunk);
-  t.is(sha256(Buffer.concat(read)), sha256(bytes));
+  t.is(sha256(await bytesOf(body)), sha256(bytes));
 });
 
 test('an answer that leaves HTTP is none', async t => {
