@@ -61,29 +61,19 @@ ${['placement', 'neutron', 'glance', 'service_user'].map(section => client(secti
 }
 
 /** How Nova logs in where it calls another service. */
-export function client(section: string, {keystoneUrl, password}: ConfOptions, username = 'nova'): string {
-  return `[${section}]
-auth_type = password
-auth_url = ${keystoneUrl}
-username = ${username}
-password = ${password}
-project_name = service
-user_domain_name = Default
-project_domain_name = Default
-region_name = RegionOne
-`;
-}
+export const client = (section: string, options: ConfOptions, username = 'nova'): string =>
+  `[${section}]\n${login(username, options)}region_name = RegionOne\n`;
 
-function authtoken(username: string, {keystoneUrl, password}: ConfOptions): string {
-  return `[keystone_authtoken]
-auth_type = password
+const authtoken = (username: string, options: ConfOptions): string =>
+  `[keystone_authtoken]\n${login(username, options)}www_authenticate_uri = ${options.keystoneUrl}\nservice_token_roles_required = true\n`;
+
+function login(username: string, {keystoneUrl, password}: ConfOptions): string {
+  return `auth_type = password
 auth_url = ${keystoneUrl}
-www_authenticate_uri = ${keystoneUrl}
 username = ${username}
 password = ${password}
 project_name = service
 user_domain_name = Default
 project_domain_name = Default
-service_token_roles_required = true
 `;
 }
