@@ -1,6 +1,9 @@
-/** Reads ava's TAP as it comes: a line per test for people, and the totals. */
+/** Reads ava's TAP as it comes: a line per test for people, the totals, and what failed, to be told again at the end. */
 
 const result = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b.*)?$/;
+
+/** Lines kept of why one test failed. */
+const mostLines = 60;
 
 /**
  * `write` gets the lines to show. What a test logged or why it failed follows its line. A file that crashed or timed out
@@ -8,14 +11,22 @@ const result = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b.*)?$/;
  */
 export function tapReader(write) {
   const totals = {passed: 0, failed: 0, skipped: 0};
+  const failures = [];
+  let failure;
   let rest = '';
 
   const line = text => {
     const [match, not, title, directive] = result.exec(text) ?? [];
     if (match === undefined) {
-      if (/^(#? {2}| {2}|Bail out!)/.test(text)) write(text.replace(/^#/, ' '));
+      if (/^(#? {2}| {2}|Bail out!)/.test(text)) {
+        const why = text.replace(/^#/, ' ');
+        write(why);
+        if (failure !== undefined && failure.length < mostLines) failure.push(why);
+      }
       return;
     }
+    failure = not && !directive ? [`✘ ${title}`] : undefined;
+    if (failure !== undefined) failures.push(failure);
     const kind = directive ? 'skipped' : not ? 'failed' : 'passed';
     totals[kind]++;
     write(`  ${{passed: '✔', failed: '✘', skipped: '-'}[kind]} ${title}`);
@@ -23,6 +34,7 @@ export function tapReader(write) {
 
   return {
     totals,
+    failures,
     push(text) {
       const lines = (rest + text).split('\n');
       rest = lines.pop();

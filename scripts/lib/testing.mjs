@@ -50,6 +50,7 @@ export async function tests(files, totals, lab, signal) {
   const ok = await finished(child, signal);
   reader.end();
   for (const [kind, count] of Object.entries(reader.totals)) totals[kind] += count;
+  totals.failures.push(...reader.failures);
   return ok && reader.totals.passed > 0 && reader.totals.failed === 0;
 }
 
@@ -60,11 +61,12 @@ export function testWithNova(files, totals) {
   );
 }
 
-export const noTests = () => ({passed: 0, failed: 0, skipped: 0});
+export const noTests = () => ({passed: 0, failed: 0, skipped: 0, failures: []});
 
-/** The last lines, and the exit code. */
+/** The last lines, and the exit code. What failed is told again: the place where it happened may be thousands of lines up. */
 export function conclude(results, totals) {
   if (stopped.aborted) write(`stopped: ${stopped.reason.message}`);
+  for (const failure of totals.failures) write(failure.join('\n'));
   if (totals.skipped > 0) write(`${totals.skipped} skipped`);
   write(`${totals.passed} passed, ${totals.failed} failed`);
   process.exitCode = results.every(Boolean) && !stopped.aborted ? 0 : 1;
