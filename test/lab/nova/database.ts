@@ -37,9 +37,12 @@ function accounts({database: {user, password}, cells}: NovaState): string[] {
   ];
 }
 
+/** On a loaded machine a schema takes minutes. */
+const slowly = {timeoutMs: 600_000};
+
 /** Nova's and Placement's own schemas. All cells have the same one: it is made once and copied. */
 export async function makeSchemas(nova: NovaState): Promise<void> {
-  const manage = (...args: string[]) => run('nova-manage', ['--config-file', confOf(nova, 'api'), ...args]);
+  const manage = (...args: string[]) => run('nova-manage', ['--config-file', confOf(nova, 'api'), ...args], slowly);
   const cells = async () => {
     await manage('db', 'sync', '--local_cell');
     const schema = await mariadb(nova, ['nova_cell0'], 'mariadb-dump');
@@ -47,7 +50,7 @@ export async function makeSchemas(nova: NovaState): Promise<void> {
     writeFileSync(file, schema);
     await all(nova.cells.map(cell => mariadb(nova, [`nova_${cell.name}`, '-e', `source ${file}`])));
   };
-  const placement = run('placement-manage', ['--config-file', confOf(nova, 'placement'), 'db', 'sync']);
+  const placement = run('placement-manage', ['--config-file', confOf(nova, 'placement'), 'db', 'sync'], slowly);
   await all([manage('api_db', 'sync'), cells(), placement]);
   await mapCells(nova);
 }
