@@ -128,7 +128,8 @@ export function createApi(options: ApiOptions): ApiServer {
   };
 }
 
-const serverOptions = (timeouts: ApiTimeouts): ServerOptions => ({
+/** Of a server that waits for nobody longer than these timeouts say. */
+export const serverOptions = (timeouts: Pick<ApiTimeouts, 'headers' | 'body'>): ServerOptions => ({
   headersTimeout: timeouts.headers,
   // A second line only: body.ts answers first, with words.
   requestTimeout: timeouts.headers + 2 * timeouts.body,
@@ -153,7 +154,7 @@ function whenAborted(signal: AbortSignal, act: () => void): Disposable {
 }
 
 /** What never became a request: Node's parser gave up on it, or it came too slowly. Its text is not repeated. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex, version: string): void {
+export function refuse(error: NodeJS.ErrnoException, socket: Duplex, version: string): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   const refusal = refusals[error.code ?? ''] ?? new Refusal(400, 'usage', 'this is no HTTP request');
   const requestId = newRequestId();

@@ -6,6 +6,7 @@ import {type Act, examples} from './command.ts';
 import {configCommands} from './commands/config.ts';
 import {diskCommands} from './commands/disk.ts';
 import {doctorHandler, doctorUsage} from './commands/doctor.ts';
+import {hostCommands} from './commands/host.ts';
 import {imageCommands} from './commands/image.ts';
 import {statusHandler, statusUsage} from './commands/status.ts';
 import type {Terminal} from './output.ts';
@@ -25,6 +26,7 @@ export function createParser(argv: string[], act: Act, {stdout}: Pick<Terminal, 
       .command('image', "the cell's cached copies", (one: Argv) => imageCommands(one, act))
       .command('status', 'how the agent and its partners are', statusUsage, statusHandler(act))
       .command('doctor', 'whether this host has all it needs; what mends it', doctorUsage, doctorHandler(act))
+      .command('host', 'this host in Nova: its cell, and leaving it', (one: Argv) => hostCommands(one, act))
       .command('config', 'the configuration of this host', (one: Argv) => configCommands(one, act))
       .demandCommand(1, 'what is to be done?')
       .options(globals)

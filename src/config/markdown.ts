@@ -27,7 +27,8 @@ Files are read in this order:
 \`--config-file\` and \`--config-dir\` may be given several times and count in their order. With a \`--config-file\` the files of
 1 and 3 are not read, with a \`--config-dir\` not those of 2 and 4. A file or directory that is named but missing is an error.
 
-A name that is no option is an error in the sections \`[cell]\`, \`[image_store]\` and \`[agent]\`; elsewhere it is Nova's business.
+A name that is no option is an error in the sections \`[cell]\`, \`[image_store]\`, \`[agent]\`, \`[facade]\` and \`[registrar]\`;
+elsewhere it is Nova's business.
 
 ## Syntax
 

@@ -20,14 +20,19 @@ export const cellarOptions = {
       help: 'The fsid of the Ceph cluster this host must find. With another one the agent serves no disks, and says both.',
       reason: 'Not set: whatever cluster the Ceph configuration leads to is taken to be the right one.',
     }),
-    registration: ours(choice(['off', 'record', 'conductor']), {
+    registration: ours(choice(['off', 'record', 'conductor', 'registrar']), {
       default: 'off',
-      help: "How this host gets into its cell. `record`: the agent makes the compute node; `nova-manage cell_v2 discover_hosts` maps it. `conductor`: the agent maps it too, through the cell's conductor, which needs [api_database] for it. `off`: nova-compute and discover_hosts do it all.",
+      help: "How this host gets into its cell. `record`: the agent makes the compute node; `nova-manage cell_v2 discover_hosts` maps it. `conductor`: the agent maps it too, through the cell's conductor, which needs [api_database] for it. `registrar`: it asks the cellar-registrar at [registrar] url to map it. `off`: nova-compute and discover_hosts do it all.",
       reason: "Writing to Nova's databases is asked for, not assumed.",
     }),
     hypervisor_hostname: oursIfSet(filled(string()), {
       help: "The name of this host's hypervisor, as Nova's compute node has it.",
       reason: 'Not set: what libvirt calls the host, or its full name where libvirt does not answer.',
+    }),
+    journal_dir: ours(filled(string()), {
+      default: '/var/lib/cellar/moves',
+      help: 'Where `cellar host move` and `cellar host release` note what a host was before it left its cell: its aggregates, its compute node.',
+      reason: 'Nova forgets them with the service, and a move that was interrupted goes on with them.',
     }),
   },
   image_store: {

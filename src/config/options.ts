@@ -2,12 +2,13 @@ import type {Table, Value} from './option.ts';
 import {cellarOptions} from './options-cellar.ts';
 import {messagingOptions} from './options-messaging.ts';
 import {novaOptions} from './options-nova.ts';
+import {registrarOptions} from './options-registrar.ts';
 
 /**
  * Every option cellar reads. The types `get` returns, the sample file, docs/configuration.md and `cellar config show` all come
  * from here.
  */
-export const options = {...cellarOptions, ...novaOptions, ...messagingOptions} satisfies Table;
+export const options = {...cellarOptions, ...registrarOptions, ...novaOptions, ...messagingOptions} satisfies Table;
 
 export type Options = typeof options;
 export type GroupName = keyof Options;
@@ -20,6 +21,8 @@ export const groupHelp: Record<GroupName, string> = {
   image_store: "The cell's Ceph: where cached copies and disks live, and how patient to be with it.",
   agent: 'The daemon itself.',
   facade: 'Glance on this host, for a nova-compute that knows nothing of cellar. See operations.md.',
+  registrar:
+    'cellar-registrar, which maps hosts to cells for agents that may not, and how agents reach it. See operations.md.',
   DEFAULT: 'Read from nova.conf.',
   libvirt: 'Read from nova.conf.',
   image_cache: "Read from nova.conf: Nova's local image cache.",

@@ -75,7 +75,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     fills: new SingleFlight<Filled, Progress>(),
     usage: new UsageLog(),
   };
-  const parts = settings.registration && composeRegistration(settings.registration, world.cell, log);
+  const parts = settings.registration && composeRegistration(settings.registration, world.cell, identity, log);
   const base = settings.baseFiles && composeBaseFiles(settings.baseFiles, world);
   const agent = new CellarAgent({
     world,

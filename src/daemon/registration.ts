@@ -2,21 +2,31 @@
 import type {Logger} from 'pino';
 import type {CellarConfig} from '../config/load.ts';
 import type {Cell as CephCell} from '../core/ports.ts';
+import type {TransportOptions} from '../http/transport.ts';
 import {ApiDatabase} from '../nova/api-database.ts';
 import {type Bus, busOf} from '../nova/bus.ts';
 import {CellDatabase, type Ratios} from '../nova/cell-database.ts';
-import type {Claim} from '../nova/cells.ts';
+import type {Cell, Claim} from '../nova/cells.ts';
 import type {IdentityPlace} from '../nova/compute-id.ts';
 import {hostFacts} from '../nova/host-facts.ts';
 import {nodeName} from '../nova/hypervisor.ts';
-import {findCell, mapHost} from '../nova/mapping.ts';
+import {findCell, type Mapper, mapHost} from '../nova/mapping.ts';
 import {type Recorder, register} from '../nova/register.ts';
-import {Registration, type Road, registrationTimes} from '../nova/registration.ts';
+import {
+  type NamedCell,
+  Registration,
+  type RegistrationSteps,
+  type Road,
+  registrationTimes,
+} from '../nova/registration.ts';
 import {Heartbeat} from '../nova/service.ts';
 import {Conductor} from '../oslo/conductor.ts';
 import type {GivenOptions} from '../oslo/options.ts';
 import {RpcClient} from '../oslo/rpc.ts';
+import {RegistrarClient, type RegistrarClientOptions} from '../registrar/client.ts';
 import {observeBus, observeRegistration} from './observe-registration.ts';
+import {rabbitOptions} from './rabbit.ts';
+import {registrarOptions} from './registrar.ts';
 
 export type RegistrationSettings = {
   road: Exclude<Road, 'off'>;
@@ -35,12 +45,15 @@ export type RegistrationSettings = {
   libvirtUri: string;
   myIp: string;
   ratios: Ratios;
+  /** Of the road `registrar`. */
+  registrar: {url: string; transport: TransportOptions} | undefined;
 };
 
 const second = 1000;
 
-/** undefined: this host is registered by others. */
-export function registrationSettings({get, files}: CellarConfig): RegistrationSettings | undefined {
+/** undefined: this host is registered by others. `hasLogin`: the agent can show a token. */
+export function registrationSettings(config: CellarConfig, hasLogin: boolean): RegistrationSettings | undefined {
+  const {get, files} = config;
   const road = get('cell', 'registration');
   if (road === 'off') return undefined;
   return {
@@ -58,27 +71,9 @@ export function registrationSettings({get, files}: CellarConfig): RegistrationSe
     libvirtUri: get('libvirt', 'connection_uri') || 'qemu:///system',
     myIp: get('DEFAULT', 'my_ip'),
     ratios: ratiosOf({get}),
+    registrar: road === 'registrar' ? registrarOptions(config, hasLogin) : undefined,
   };
 }
-
-const rabbitNames = [
-  'ssl',
-  'ssl_ca_file',
-  'ssl_cert_file',
-  'ssl_key_file',
-  'ssl_enforce_hostname_verification',
-  'rabbit_login_method',
-  'heartbeat_timeout_threshold',
-  'rabbit_retry_interval',
-  'rabbit_retry_backoff',
-  'rabbit_interval_max',
-  'rabbit_ha_queues',
-  'rabbit_transient_queues_ttl',
-  'rabbit_transient_quorum_queue',
-] as const satisfies (keyof GivenOptions)[];
-
-const rabbitOptions = ({get}: Pick<CellarConfig, 'get'>): GivenOptions =>
-  Object.fromEntries(rabbitNames.map(name => [name, get('oslo_messaging_rabbit', name)]));
 
 /** Nova fills in what is not sent by the conductor's configuration; what this host's says must be sent. */
 function ratiosOf({get}: Pick<CellarConfig, 'get'>): Ratios {
@@ -90,15 +85,22 @@ function ratiosOf({get}: Pick<CellarConfig, 'get'>): Ratios {
   return ratios;
 }
 
-export type RegistrationParts = {registration: Registration; close(): Promise<void>};
+export type RegistrationParts = {registration: Pick<Registration, 'status' | 'keep'>; close(): Promise<void>};
+
+/** A login at Keystone; undefined where none is configured. */
+export type Identity = RegistrarClientOptions['identity'];
 
 /** Connects when it is first kept. */
-export function composeRegistration(settings: RegistrationSettings, ceph: CephCell, log: Logger): RegistrationParts {
+export function composeRegistration(
+  settings: RegistrationSettings,
+  ceph: CephCell,
+  identity: Identity,
+  log: Logger,
+): RegistrationParts {
   const {road, host, claim, transportUrl, rabbit, exchange, rpcTimeout, reportInterval} = settings;
   const rpc = new RpcClient({url: transportUrl, rabbit, exchange, timeoutMs: rpcTimeout, emit: observeBus(log)});
   const conductor = new Conductor(rpc);
   const cell = new CellDatabase(conductor);
-  const api = new ApiDatabase(conductor);
   const heartbeat = new Heartbeat(cell, host);
   const recorder: Recorder = {
     cell,
@@ -108,22 +110,41 @@ export function composeRegistration(settings: RegistrationSettings, ceph: CephCe
     nodeName: signal => nodeName(settings.nodeName, settings.libvirtUri, signal),
     facts: signal => hostFacts({myIp: settings.myIp, room: soon => ceph.copies.room(soon)}, signal),
   };
-  const bus: Bus | undefined = busOf(transportUrl);
-  const registration = new Registration(
-    {
-      // The connection refuses a cluster that is not the expected one. Without a pin nothing is proved by waiting for Ceph.
-      check: async signal => {
-        if (settings.pinned) await ceph.disks.fsid(signal);
+  const place = {host, claim, bus: busOf(transportUrl)};
+  const registrar = settings.registrar && new RegistrarClient({...settings.registrar, identity});
+  const keeper = <C extends NamedCell>(mapping: Mapping<C>) =>
+    new Registration<C>(
+      {
+        // The connection refuses a cluster that is not the expected one. Without a pin nothing is proved by waiting for Ceph.
+        check: async signal => {
+          if (settings.pinned) await ceph.disks.fsid(signal);
+        },
+        register: signal => register(recorder, signal),
+        beat: signal => heartbeat.beat(signal),
+        ...mapping,
       },
-      register: signal => register(recorder, signal),
-      beat: signal => heartbeat.beat(signal),
-      ...(road === 'conductor' && {
-        findCell: (signal: AbortSignal) => findCell({api, cell}, {host, claim, bus}, signal),
-        map: ({node}, to, signal) => mapHost({api, cell}, {host, uuid: node.uuid, to}, signal),
-      }),
-    },
-    {...registrationTimes, report: reportInterval},
-    observeRegistration(log),
-  );
-  return {registration, close: () => rpc.close()};
+      {...registrationTimes, report: reportInterval},
+      observeRegistration(log),
+    );
+  const close = async () => {
+    registrar?.close();
+    await rpc.close();
+  };
+  if (registrar !== undefined) return {registration: keeper(throughRegistrar(registrar, place)), close};
+  if (road === 'record') return {registration: keeper({}), close};
+  return {registration: keeper(throughConductor({api: new ApiDatabase(conductor), cell}, place)), close};
 }
+
+type Mapping<C extends NamedCell> = Pick<RegistrationSteps<C>, 'findCell' | 'map'>;
+type Place = {host: string; claim: Claim; bus: Bus | undefined};
+
+const throughConductor = (mapper: Mapper, place: Place): Mapping<Cell> => ({
+  findCell: signal => findCell(mapper, place, signal),
+  map: ({node}, to, signal) => mapHost(mapper, {host: place.host, uuid: node.uuid, to}, signal),
+});
+
+const throughRegistrar = (registrar: RegistrarClient, place: Place): Mapping<NamedCell> => ({
+  findCell: signal => registrar.findCell(place, signal),
+  map: ({node}, to, signal) =>
+    registrar.map({...place, node: node.hypervisor_hostname ?? '', uuid: node.uuid}, to, signal),
+});

@@ -1,16 +1,14 @@
 import type {BasePlace} from '../base/sweep.ts';
 import type {CellarConfig} from '../config/load.ts';
 import {type Address, formatAddress} from '../config/names.ts';
-import type {OptionName} from '../config/options.ts';
 import {problemsError} from '../config/problem.ts';
 import type {ConverterOptions} from '../convert/converter.ts';
 import {convertLimits} from '../convert/limits.ts';
 import {CellarError} from '../core/errors.ts';
 import type {Limits} from '../core/world.ts';
 import type {GlanceOptions} from '../glance/client.ts';
-import type {AuthOptions} from '../keystone/auth.ts';
-import type {SessionOptions} from '../keystone/session.ts';
 import type {ConnectOptions} from '../rbd/native.ts';
+import {type Login, loginOptions} from './login.ts';
 import {isOwn} from './own-address.ts';
 import {type RegistrationSettings, registrationSettings} from './registration.ts';
 
@@ -37,7 +35,7 @@ export type Settings = {
   /** undefined: Nova's local copies of images are left alone. */
   baseFiles: BasePlace | undefined;
   converter: ConverterOptions;
-  keystone: {auth: AuthOptions; session: SessionOptions} | undefined;
+  keystone: Login | undefined;
   limits: Limits;
   /** undefined: this host is registered by others. */
   registration: RegistrationSettings | undefined;
@@ -71,7 +69,7 @@ export function readSettings(config: CellarConfig): Settings {
       hint: "the cache needs a pool of its own: Nova's user may only read there",
     });
   }
-  const keystone = keystoneOptions(config);
+  const keystone = loginOptions(config, config.get('agent', 'auth_section'));
   return {
     host: get('DEFAULT', 'host'),
     cell: get('cell', 'name') ?? get('cell', 'uuid'),
@@ -94,7 +92,7 @@ export function readSettings(config: CellarConfig): Settings {
     converter: converterOptions(config),
     keystone,
     limits: limitsOf(config),
-    registration: registrationSettings(config),
+    registration: registrationSettings(config, keystone !== undefined),
   };
 }
 
@@ -223,50 +221,4 @@ function glanceOptions({get}: CellarConfig): GlanceOptions {
     idle_timeout: get('image_store', 'fill_stall_timeout'),
     send_service_user_token: get('service_user', 'send_service_user_token'),
   };
-}
-
-const authNames = [
-  'username',
-  'user_id',
-  'user_domain_id',
-  'user_domain_name',
-  'password',
-  'application_credential_id',
-  'application_credential_name',
-  'application_credential_secret',
-  'token',
-  'project_id',
-  'project_name',
-  'project_domain_id',
-  'project_domain_name',
-  'domain_id',
-  'domain_name',
-  'system_scope',
-  'trust_id',
-  'default_domain_id',
-  'default_domain_name',
-] as const;
-
-/** The agent's own login: [service_user], or the section that [agent] auth_section or its own auth_section names. undefined without auth_type. */
-function keystoneOptions(config: CellarConfig): Settings['keystone'] {
-  const named = config.get('agent', 'auth_section');
-  const section = config.get('service_user', 'auth_section', named) ?? named;
-  const get = <N extends OptionName<'service_user'>>(name: N) => config.get('service_user', name, section);
-  const auth_type = get('auth_type');
-  const auth_url = get('auth_url');
-  if (auth_type === undefined) return undefined;
-  if (auth_url === undefined)
-    throw new CellarError('config', `[${section}] auth_type is set, auth_url is not`, {
-      hint: 'set it to the URL of Keystone',
-    });
-  const auth: AuthOptions = {auth_type, auth_url};
-  for (const name of authNames) auth[name] = get(name);
-  const session = {
-    cafile: get('cafile'),
-    certfile: get('certfile'),
-    keyfile: get('keyfile'),
-    insecure: get('insecure'),
-    timeout: get('timeout'),
-  };
-  return {auth, session};
 }

@@ -8,7 +8,7 @@ import {failure} from './failure.ts';
 import type {Transport} from './transport.ts';
 
 export type Call = {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   url: string;
   headers?: Record<string, string | undefined>;
   json?: unknown;
@@ -34,6 +34,8 @@ export async function exchangeText(transport: Transport, call: Call, limit: numb
   try {
     const timeout = {request: transport.timeout};
     body = transport.got.stream(url, {method, headers, signal, timeout, ...(json === undefined ? {} : {json})});
+    // Any method but GET waits for a body, also where there is none.
+    if (method !== 'GET' && json === undefined) body.end();
     // Without a listener an error between the headers and the first read would end the process.
     body.on('error', () => {});
     const [response] = (await once(body, 'response')) as [IncomingMessage];

@@ -97,6 +97,13 @@ export class CellDatabase {
     return made;
   }
 
+  /** Keeps the scheduler from placing instances on the service's host, and says why to whoever lists services. */
+  async disable({id}: Service, reason: string, signal: AbortSignal): Promise<void> {
+    const data = {id, disabled: true, disabled_reason: reason};
+    const draft = new Draft(classes.service, data, ['disabled', 'disabled_reason']);
+    await this.#conductor.action(draft, 'save', [], {signal, idempotent: true});
+  }
+
   /** A sign of life: the count goes up, and Nova notes when. False: the row is gone. */
   async beat({id, report_count}: Service, signal: AbortSignal): Promise<boolean> {
     const draft = new Draft(classes.service, {id, report_count}, ['report_count']);

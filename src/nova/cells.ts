@@ -14,6 +14,9 @@ export type Sibling = {host: string; cell: string};
 /** cell0 holds instances that could not be scheduled, and no hosts. */
 const cell0 = '00000000-0000-0000-0000-000000000000';
 
+/** Cells that may have hosts. */
+export const withHosts = (cells: readonly Cell[]): Cell[] => cells.filter(({uuid}) => uuid !== cell0);
+
 /**
  * The cell whose message bus is the one we are on. A claim must agree with it; without one it must be the only such cell.
  * Hosts that are in the same database are asked too: mappings that are templates are filled in by whoever reads them, and can
@@ -25,7 +28,7 @@ export function chooseCell(
   cells: readonly Cell[],
   siblings: readonly Sibling[],
 ): Cell {
-  const real = cells.filter(({uuid}) => uuid !== cell0);
+  const real = withHosts(cells);
   const here = real.filter(({bus}) => bus !== undefined && ours !== undefined && sameBus(bus, ours));
   const claimed = real.filter(cell => fits(claim, cell));
   const [cell, second] = here.filter(one => fits(claim, one));
@@ -43,7 +46,8 @@ export function chooseCell(
   return agreeing(cell, siblings);
 }
 
-const fits = ({name, uuid}: Claim, cell: Cell): boolean =>
+/** Does the cell agree with what is claimed? Nothing claimed fits every cell. */
+export const fits = ({name, uuid}: Claim, cell: Pick<Cell, 'name' | 'uuid'>): boolean =>
   (uuid === undefined || uuid.toLowerCase() === cell.uuid.toLowerCase()) && (name === undefined || name === cell.name);
 
 function elsewhere(claim: Claim, claimed: readonly Cell[], here: readonly Cell[]): CellarError {
@@ -63,7 +67,7 @@ function elsewhere(claim: Claim, claimed: readonly Cell[], here: readonly Cell[]
 }
 
 /** Its mapped hosts are mapped to it, if it has any. */
-function agreeing(cell: Cell, siblings: readonly Sibling[]): Cell {
+export function agreeing(cell: Cell, siblings: readonly Sibling[]): Cell {
   const [other] = siblings;
   if (other === undefined || siblings.some(one => one.cell === cell.uuid)) return cell;
   throw new CellarError(
@@ -73,7 +77,8 @@ function agreeing(cell: Cell, siblings: readonly Sibling[]): Cell {
   );
 }
 
-function told({name, uuid}: Claim): string {
+/** A claim for people. */
+export function told({name, uuid}: Claim): string {
   return [name, uuid].filter(one => one !== undefined).join(', ');
 }
 
@@ -81,4 +86,5 @@ function told({name, uuid}: Claim): string {
 export const nameOf = ({name, uuid}: Pick<Cell, 'name' | 'uuid'>): string =>
   name ? `cell ${name} (${uuid})` : `cell ${uuid}`;
 
-const listed = (cells: readonly Cell[]): string => cells.map(nameOf).join(', ') || 'no cells';
+/** Cells for people. */
+export const listed = (cells: readonly Cell[]): string => cells.map(nameOf).join(', ') || 'no cells';

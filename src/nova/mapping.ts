@@ -25,6 +25,14 @@ export async function findCell(
   signal: AbortSignal,
 ): Promise<Cell> {
   const cells = await api.cells(signal);
+  const siblings = await siblingsOf({api, cell}, host, signal);
+  const chosen = chooseCell(claim, bus, cells, siblings);
+  checkMapping(host, await api.mappingOf(host, signal), chosen);
+  return chosen;
+}
+
+/** Up to three mapped hosts that are in this cell's own database, and the cells they are mapped to. */
+export async function siblingsOf({api, cell}: Mapper, host: string, signal: AbortSignal): Promise<Sibling[]> {
   const nodes = await cell.firstNodes(siblingsAsked + 1, signal);
   const hosts = nodes.flatMap(one => (one.mapped > 0 && one.host !== null && one.host !== host ? [one.host] : []));
   const siblings: Sibling[] = [];
@@ -32,9 +40,7 @@ export async function findCell(
     const mapped = await api.mappingOf(one, signal);
     if (mapped !== undefined) siblings.push({host: one, cell: mapped.uuid});
   }
-  const chosen = chooseCell(claim, bus, cells, siblings);
-  checkMapping(host, await api.mappingOf(host, signal), chosen);
-  return chosen;
+  return siblings;
 }
 
 /**
@@ -69,7 +75,7 @@ function checkRecord(node: ComputeNode | undefined, host: string, uuid: string, 
 }
 
 /** A host without a mapping, or with this one, may be mapped. */
-function checkMapping(host: string, mapped: MappedTo | undefined, to: Cell): void {
+export function checkMapping(host: string, mapped: MappedTo | undefined, to: Pick<Cell, 'name' | 'uuid'>): void {
   if (mapped === undefined || mapped.uuid === to.uuid) return;
   throw new CellarError('conflict', `host ${host} is in ${nameOf(to)} and mapped to ${nameOf(mapped)}`, {
     hint: `\`nova-manage cell_v2 delete_host --cell_uuid ${mapped.uuid} --host ${host}\` takes the wrong mapping away, once the host has no instances there`,

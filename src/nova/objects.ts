@@ -47,6 +47,10 @@ const service = z.object({
     .int()
     .nullish()
     .transform(version => version ?? 0),
+  disabled: z
+    .boolean()
+    .nullish()
+    .transform(disabled => disabled ?? false),
 });
 
 /** A row of `compute_nodes`. */

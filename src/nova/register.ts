@@ -9,7 +9,7 @@ import type {HostFacts} from './host-facts.ts';
 import type {ComputeNode} from './objects.ts';
 
 /** nova-compute's own service. Its row is never made here: a nova-compute of 2023.1 or later would refuse to start over it. */
-const computeBinary = 'nova-compute';
+export const computeBinary = 'nova-compute';
 
 export type Recorder = {
   cell: CellDatabase;

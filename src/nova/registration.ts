@@ -5,23 +5,26 @@ import type {RegistrationStatus} from '../core/registration.ts';
 import type {Cell} from './cells.ts';
 import type {Recorded} from './register.ts';
 
-/** off: not asked for. record: the compute node only. conductor: the host mapping too, through the cell's conductor. */
-export type Road = 'off' | 'record' | 'conductor';
+/** off: not asked for. record: the compute node only. conductor: the host mapping too, through the cell's conductor. registrar: through a registrar. */
+export type Road = 'off' | 'record' | 'conductor' | 'registrar';
+
+/** A cell as far as it is told of. */
+export type NamedCell = Pick<Cell, 'name' | 'uuid'>;
 
 export type RegistrationEvent =
   | {type: 'registration-changed'; status: RegistrationStatus}
   | {type: 'host-registered'; recorded: Recorded}
-  | {type: 'host-mapped'; outcome: 'created' | 'existing'; cell: Cell}
+  | {type: 'host-mapped'; outcome: 'created' | 'existing'; cell: NamedCell}
   | {type: 'heartbeat-failed'; error: CellarError}
   | {type: 'heartbeat-back'};
 
-export type RegistrationSteps = {
+export type RegistrationSteps<C extends NamedCell = Cell> = {
   /** Fails when this host must not register: its Ceph is not its cell's. */
   check(signal: AbortSignal): Promise<void>;
   /** Which cell it is, and that nothing speaks against mapping the host to it. Without it, nothing is mapped. */
-  findCell?: (signal: AbortSignal) => Promise<Cell>;
+  findCell?: (signal: AbortSignal) => Promise<C>;
   register(signal: AbortSignal): Promise<Recorded>;
-  map?: (recorded: Recorded, cell: Cell, signal: AbortSignal) => Promise<'created' | 'existing'>;
+  map?: (recorded: Recorded, cell: C, signal: AbortSignal) => Promise<'created' | 'existing'>;
   beat(signal: AbortSignal): Promise<void>;
 };
 
@@ -41,13 +44,13 @@ export const registrationTimes = {retry: 1000, maxRetry: 60_000, attempt: 120_00
 /** An operator must act: trying again soon would only ask the same of a busy conductor. */
 const decided = new Set(['config', 'conflict', 'forbidden', 'unauthorized']);
 
-export class Registration {
-  readonly #steps: RegistrationSteps;
+export class Registration<C extends NamedCell = Cell> {
+  readonly #steps: RegistrationSteps<C>;
   readonly #times: RegistrationTimes;
   readonly #emit: (event: RegistrationEvent) => void;
   #status: RegistrationStatus = {state: 'waiting', why: 'it has not been tried yet'};
 
-  constructor(steps: RegistrationSteps, times: RegistrationTimes, emit: (event: RegistrationEvent) => void) {
+  constructor(steps: RegistrationSteps<C>, times: RegistrationTimes, emit: (event: RegistrationEvent) => void) {
     this.#steps = steps;
     this.#times = times;
     this.#emit = emit;

@@ -21,9 +21,15 @@ export type AgentProcess = AsyncDisposable & {
 };
 
 /** Starts it and waits until its socket answers. Disposing of it kills it. */
-export async function startAgent(configFiles: string[], env: Record<string, string> = {}): Promise<AgentProcess> {
+export const startAgent = (configFiles: string[], env: Record<string, string> = {}) =>
+  start('daemon', configFiles, env);
+
+/** The same of cellar-registrar. */
+export const startRegistrarProcess = (configFiles: string[]) => start('registrar', configFiles, {});
+
+async function start(name: string, configFiles: string[], env: Record<string, string>): Promise<AgentProcess> {
   const args = configFiles.map(file => `--config-file=${file}`);
-  const child = spawn(process.execPath, [program('daemon'), ...args], {
+  const child = spawn(process.execPath, [program(name), ...args], {
     env: {...process.env, ...env},
     stdio: ['ignore', 'pipe', 'pipe'],
   });

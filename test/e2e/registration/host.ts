@@ -30,7 +30,7 @@ export type HostOptions = {
   /** Default: made of the title. */
   name?: string;
   cell?: CellName;
-  registration?: 'off' | 'record' | 'conductor';
+  registration?: 'off' | 'record' | 'conductor' | 'registrar';
   /** More lines of [cell], and further sections. */
   conf?: string;
   /** Its node's name; '': what libvirt says. Default: the host's, as that of Nova's fake driver is. */

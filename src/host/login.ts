@@ -1,0 +1,52 @@
+/** Who looks at a host and moves it: whoever has logged in with an openrc file, else the login of the configuration. */
+import type {CellarConfig} from '../config/load.ts';
+import {CellarError} from '../core/errors.ts';
+import {type Login, loginOptions} from '../daemon/login.ts';
+import type {AuthOptions} from '../keystone/auth.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const names = [
+  'username',
+  'user_id',
+  'user_domain_id',
+  'user_domain_name',
+  'password',
+  'application_credential_id',
+  'application_credential_name',
+  'application_credential_secret',
+  'project_id',
+  'project_name',
+  'project_domain_id',
+  'project_domain_name',
+  'domain_id',
+  'domain_name',
+  'system_scope',
+  'default_domain_id',
+  'default_domain_name',
+] as const satisfies (keyof AuthOptions)[];
+
+/** By OS_AUTH_URL and its like where they are set; else that of [agent] auth_section. `config` without either. */
+export function operatorLogin(config: CellarConfig, env: Environment): Login & {region: string | undefined} {
+  const given = ofEnvironment(env);
+  if (given !== undefined) return given;
+  const section = config.get('agent', 'auth_section');
+  const login = loginOptions(config, section);
+  if (login !== undefined) return {...login, region: config.get('service_user', 'region_name', section)};
+  throw new CellarError('config', `there is no login at Keystone: OS_AUTH_URL is not set, nor [${section}] auth_type`, {
+    hint: 'source the openrc file of an administrator',
+  });
+}
+
+function ofEnvironment(env: Environment): (Login & {region: string | undefined}) | undefined {
+  const set = (name: string) => env[`OS_${name.toUpperCase()}`] || undefined;
+  const auth_url = set('auth_url');
+  if (auth_url === undefined) return undefined;
+  const auth: AuthOptions = {auth_type: set('auth_type') ?? 'password', auth_url};
+  for (const name of names) auth[name] = set(name);
+  return {
+    auth,
+    session: {cafile: set('cacert'), certfile: set('cert'), keyfile: set('key')},
+    region: set('region_name'),
+  };
+}

@@ -1,0 +1,100 @@
+/** `cellar host`: a host as Nova has it, and the steps that take it out of its cell. */
+import type {CellarConfig} from '../config/load.ts';
+import {asCellarError} from '../core/errors.ts';
+import {Session} from '../keystone/session.ts';
+import {ComputeApi} from '../nova/compute-api.ts';
+import {Journal} from '../nova/journal.ts';
+import {type MoveFacts, type MoveGoal, planMove, reminders, type Step} from '../nova/move.ts';
+import {carryOut, type MoveActs} from '../nova/moving.ts';
+import {operatorLogin} from './login.ts';
+import {mappingSource} from './mapping.ts';
+
+export type {MoveFacts, MoveGoal, Step} from '../nova/move.ts';
+
+export type HostTools = AsyncDisposable & {
+  /** What Nova, Placement and the registrar say now. */
+  look(host: string, signal: AbortSignal): Promise<MoveFacts>;
+  /** The steps as they stand. Nothing is done. */
+  plan(host: string, goal: MoveGoal, signal: AbortSignal): Promise<Step[]>;
+  /** Does them, until one is somebody else's; answers what is left for people. */
+  carryOut(host: string, goal: MoveGoal, onDone: (step: Step) => void, signal: AbortSignal): Promise<string[]>;
+};
+
+export const disableReason = 'cellar: the host is leaving its cell';
+
+export function openHostTools(config: CellarConfig, env: Readonly<Record<string, string | undefined>>): HostTools {
+  const {auth, session: options, region} = operatorLogin(config, env);
+  const session = new Session(auth, options);
+  const valid_interfaces = ['internal', 'public'];
+  const api = new ComputeApi(session, {...options, region_name: region, valid_interfaces});
+  const mapping = mappingSource(config, session);
+  const journal = new Journal(config.get('cell', 'journal_dir'));
+
+  async function look(host: string, signal: AbortSignal): Promise<MoveFacts> {
+    const note = journal.read(host);
+    const [services, servers, migrations, aggregates, nodes, mapped] = await Promise.all([
+      api.services(host, signal),
+      api.servers(host, signal),
+      api.migrations(host, signal),
+      api.aggregates(host, signal),
+      api.nodes(host, signal),
+      mapping.of(host, signal),
+    ]);
+    const providers = await api.providers(note?.nodes ?? nodes, signal);
+    return {host, services, servers, migrations, aggregates, nodes, providers, mapped, note};
+  }
+
+  return {
+    look,
+    plan: async (host, goal, signal) => planMove(await look(host, signal), goal),
+    async carryOut(host, goal, onDone, signal) {
+      const io = {facts: (soon: AbortSignal) => look(host, soon), acts: actsOf(api, journal), onDone};
+      const ended = await carryOut(goal, io, signal);
+      // A host that only left may still be moved: what it was is kept for then.
+      if (goal.to !== undefined) journal.remove(host);
+      return reminders(ended);
+    },
+    async [Symbol.asyncDispose]() {
+      api.close();
+      session.close();
+      await mapping.close();
+    },
+  };
+}
+
+function actsOf(api: ComputeApi, journal: Journal): MoveActs {
+  const leaving = ({services, note}: MoveFacts, wanted: (binary: string) => boolean) =>
+    services.filter(({id, binary}) => wanted(binary) && note?.services.includes(id) === true);
+  const compute = (binary: string) => binary === 'nova-compute';
+  return {
+    note: async ({host, services, nodes, aggregates}) =>
+      journal.write({
+        schema: 1,
+        host,
+        since: new Date().toISOString(),
+        services: services.map(({id}) => id),
+        nodes,
+        aggregates,
+      }),
+    disable: async (facts, signal) => {
+      for (const {id, status} of leaving(facts, compute))
+        if (status === 'enabled') await api.disable(id, disableReason, signal);
+    },
+    'delete-service': async (facts, signal) => {
+      for (const {id} of leaving(facts, compute)) await api.deleteService(id, signal);
+    },
+    // Nova cannot tell others of a service it does not know, and answers 500 with the row gone: the next look says.
+    'delete-agent-service': async (facts, signal) => {
+      for (const {id} of leaving(facts, binary => binary === 'nova-cellar-agent'))
+        await api.deleteService(id, signal).catch(ignore500);
+    },
+    'delete-provider': async ({providers}, signal) => {
+      for (const {uuid} of providers) await api.deleteProvider(uuid, signal);
+    },
+  };
+}
+
+function ignore500(thrown: unknown): void {
+  const error = asCellarError(thrown);
+  if (error.kind !== 'unavailable') throw error;
+}

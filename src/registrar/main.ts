@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+/** `cellar-registrar`: maps hosts to their cells, for agents that may not write the API database. Keeps nothing: run several. */
+import {parseArgs} from 'node:util';
+import pino from 'pino';
+import {loadConfig, takeSources} from '../config/load.ts';
+import {formatAddress} from '../config/names.ts';
+import {version} from '../config/version.ts';
+import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
+import {type ComposedRegistrar, composeRegistrar} from './compose.ts';
+import {registrarSettings, tlsSettings} from './settings.ts';
+
+const usage = `Usage: cellar-registrar [--config-file FILE]... [--config-dir DIR]...
+
+Maps compute hosts to their cells for agents with [cell] registration = registrar.
+[DEFAULT] transport_url must lead to the message bus of Nova's super-conductor.
+Without --config-file, Nova's files and /etc/cellar/cellar.conf are read.
+
+  --config-file FILE  a configuration file; may be given several times, later ones win
+  --config-dir DIR    a directory of *.conf files
+  --version           prints the version
+  --help              prints this
+`;
+
+type Sources = ReturnType<typeof takeSources>['sources'];
+
+await main(process.argv.slice(2));
+
+async function main(argv: string[]): Promise<void> {
+  try {
+    const {sources, rest} = takeSources(argv);
+    if (!answerAtOnce(rest)) await run(sources);
+  } catch (thrown) {
+    const error = asCellarError(thrown);
+    process.stderr.write(`cellar-registrar: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`);
+    process.exitCode = errorKinds[error.kind].exit;
+  }
+}
+
+function answerAtOnce(rest: string[]): boolean {
+  const options = {help: {type: 'boolean'}, version: {type: 'boolean'}} as const;
+  let values: {help?: boolean; version?: boolean};
+  try {
+    ({values} = parseArgs({args: rest, options}));
+  } catch (error) {
+    throw new CellarError('usage', (error as Error).message, {hint: 'cellar-registrar --help', cause: error});
+  }
+  if (values.help) process.stdout.write(usage);
+  else if (values.version) process.stdout.write(`${version}\n`);
+  return Boolean(values.help || values.version);
+}
+
+/** From configuration to the last connection closed. Ready means that it answers, not that RabbitMQ does. */
+async function run(sources: Sources): Promise<void> {
+  const settings = registrarSettings(loadConfig(sources));
+  const log = pino({name: 'cellar-registrar', level: settings.logLevel}, pino.destination({dest: 1, sync: true}));
+  const composed = composeRegistrar(settings, log);
+  const at = await composed.server.listen(settings.listen);
+  log.info(
+    {version, listen: formatAddress(at), auth: settings.auth, tls: settings.tls !== undefined},
+    'cellar-registrar is ready',
+  );
+  process.on('SIGHUP', () => reload(sources, composed, log));
+  const stopping = new AbortController();
+  const looked = lookOnce(composed, log, stopping.signal);
+  await stopSignal(log);
+  stopping.abort();
+  await composed.server.drain(AbortSignal.timeout(settings.shutdownTimeout));
+  await composed.close();
+  await looked;
+  log.info('cellar-registrar has stopped');
+}
+
+/** Whoever starts it on the wrong message bus is told now, and not by the first host. */
+async function lookOnce({api}: ComposedRegistrar, log: pino.Logger, signal: AbortSignal): Promise<void> {
+  try {
+    const cells = await api.cells(signal);
+    log.info({cells: cells.map(({name, uuid}) => ({name, uuid}))}, 'the super-conductor answers');
+  } catch (thrown) {
+    if (signal.aborted) return;
+    const {message, hint} = asCellarError(thrown);
+    log.error({hint}, `no host can be mapped now: ${message}`);
+  }
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopSignal(log: pino.Logger): Promise<void> {
+  return new Promise(resolve => {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (asked) process.exit(1);
+      asked = true;
+      log.info({signal}, 'stopping');
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+/** New certificates; all else needs a restart. Wrong files change nothing. */
+function reload(sources: Sources, {server}: ComposedRegistrar, log: pino.Logger): void {
+  try {
+    const config = loadConfig(sources);
+    const {listen} = registrarSettings(config);
+    const tls = tlsSettings(config, listen);
+    if (tls !== undefined) server.renew(tls);
+    log.info('the certificates were read again');
+  } catch (error) {
+    log.error({error: asCellarError(error).message}, 'the certificates could not be read again; nothing has changed');
+  }
+}

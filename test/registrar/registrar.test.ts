@@ -1,0 +1,142 @@
+import test from 'ava';
+import {CellarError} from '../../src/core/errors.ts';
+import {ApiDatabase} from '../../src/nova/api-database.ts';
+import {CellDatabase} from '../../src/nova/cell-database.ts';
+import {type Change, Registrar} from '../../src/registrar/registrar.ts';
+import {fails} from '../helpers/fails.ts';
+import {ApiTables, CellTables, cellRow, conductorOf, password, type Seen} from './nova.ts';
+
+const uuid = 'aaaaaaaa-0000-4000-8000-000000000001';
+const [cell1, cell2] = [cellRow(1, 'cell1'), cellRow(2, 'cell2')];
+const request = {host: 'compute-1', node: 'compute-1.example', uuid, cell: null, bus: null};
+const bus = (virtualHost: string) => ({servers: ['127.0.0.1:5672'], virtualHost});
+
+/** Two cells, compute-1 in the first of them; `down` makes every call of a cell fail. */
+function setUp({stagingCells = [] as string[], down}: {stagingCells?: string[]; down?: () => Error | undefined} = {}) {
+  const api = new ApiTables();
+  api.cells.push(cell1, cell2);
+  const tables = {[cell1.uuid]: new CellTables(), [cell2.uuid]: new CellTables()};
+  const first = tables[cell1.uuid] as CellTables;
+  first.nodes.push({id: 7, uuid, host: 'compute-1', hypervisor_hostname: 'compute-1.example', mapped: 0});
+  const seen: Seen[] = [];
+  const changes: Change[] = [];
+  const database = new ApiDatabase(conductorOf({api}, seen));
+  const registrar = new Registrar({
+    api: database,
+    cells: {
+      use: async (cell, _signal, act) => {
+        const mine = tables[cell.uuid];
+        if (mine === undefined) throw new Error('no such cell');
+        return act(new CellDatabase(conductorOf({cell: mine}, seen, down)));
+      },
+    },
+    rules: {defaultCell: undefined, stagingCells},
+  });
+  const asked = {
+    caller: {by: 'user nova'},
+    signal: AbortSignal.timeout(10_000),
+    audit: (change: Change) => changes.push(change),
+  };
+  const writes = () => seen.filter(({call}) => /\.(create|save|destroy)$/.test(call)).map(({call}) => call);
+  return {api, first, tables, registrar, asked, changes, seen, writes};
+}
+
+test('a host is mapped to the cell whose database holds it, once; each change is audited once', async t => {
+  const {api, first, registrar, asked, changes, writes} = setUp();
+  const place = {...request, bus: bus('cell1')};
+  t.deepEqual(await registrar.findCell(place, asked), {
+    schema: 1,
+    host: 'compute-1',
+    cell: {name: 'cell1', uuid: cell1.uuid},
+  });
+  t.deepEqual(writes(), [], 'asking writes nothing');
+  const answer = {
+    schema: 1,
+    host: 'compute-1',
+    node: 'compute-1.example',
+    uuid,
+    cell: {name: 'cell1', uuid: cell1.uuid},
+  };
+  t.deepEqual(await registrar.mapHost(place, asked), {...answer, mapped: 'created'});
+  t.is(api.mappings.get('compute-1'), cell1.uuid);
+  t.is(first.nodes[0]?.mapped, 1);
+  t.deepEqual(await registrar.mapHost(place, asked), {...answer, mapped: 'existing'});
+  t.deepEqual(writes(), ['HostMapping.create', 'ComputeNode.save']);
+  t.deepEqual(changes, [
+    {action: 'host-mapped', host: 'compute-1', node: 'compute-1.example', uuid, cell: answer.cell},
+  ]);
+  t.deepEqual(await registrar.showHost('compute-1', asked), {schema: 1, host: 'compute-1', cell: answer.cell});
+  t.deepEqual(await registrar.showHost('compute-2', asked), {schema: 1, host: 'compute-2', cell: null});
+});
+
+test('what is asked for and not so is refused, and nothing is written', async t => {
+  const {api, first, registrar, asked, changes, writes} = setUp();
+  await fails(t, registrar.mapHost({...request, cell: 'cell2'}, asked), 'conflict', /is not in its database/);
+  await fails(t, registrar.mapHost({...request, cell: 'cell1', bus: bus('cell2')}, asked), 'conflict', /message bus/);
+  await fails(t, registrar.findCell({...request, cell: 'cell2', bus: bus('cell1')}, asked), 'conflict', /message bus/);
+  await fails(
+    t,
+    registrar.mapHost({...request, cell: 'cell1', host: 'compute-2'}, asked),
+    'conflict',
+    /of host compute-1/,
+  );
+  await fails(t, registrar.mapHost({...request, cell: 'cell1', node: 'other'}, asked), 'conflict', /not node other/);
+  const only = {...asked, caller: {by: 'certificate compute-2', hosts: ['compute-2']}};
+  await fails(t, registrar.mapHost({...request, cell: 'cell1'}, only), 'forbidden', /may not register host compute-1/);
+  await fails(t, registrar.findCell({...request, cell: 'cell1'}, only), 'forbidden', /may not register/);
+  await fails(t, registrar.showHost('compute-1', only), 'forbidden', /may not register/);
+  api.mappings.set('compute-1', cell2.uuid);
+  await fails(t, registrar.mapHost({...request, cell: 'cell1'}, asked), 'conflict', /and mapped to cell cell2/);
+  await fails(t, registrar.findCell({...request, cell: 'cell1'}, asked), 'conflict', /and mapped to cell cell2/);
+  api.mappings.clear();
+  first.nodes.push({id: 8, uuid: `${uuid.slice(0, -1)}2`, host: 'old', hypervisor_hostname: 'old', mapped: 1});
+  api.mappings.set('old', cell2.uuid);
+  await fails(
+    t,
+    registrar.mapHost({...request, cell: 'cell1'}, asked),
+    'conflict',
+    /old, which is in the same database/,
+  );
+  t.deepEqual(writes(), []);
+  t.deepEqual(changes, []);
+});
+
+test('in a staging cell a host is mapped when its nova-compute is disabled, and not before', async t => {
+  const {api, first, registrar, asked, changes, writes} = setUp({stagingCells: ['cell1']});
+  const place = {...request, cell: 'cell1'};
+  await fails(t, registrar.mapHost(place, asked), 'unavailable', /staging cell, and compute-1 has no nova-compute yet/);
+  t.deepEqual(writes(), []);
+  t.false(api.mappings.has('compute-1'));
+  const compute = {id: 3, uuid: 's', host: 'compute-1', binary: 'nova-compute', disabled: false, disabled_reason: null};
+  first.services.push(compute);
+  t.is((await registrar.mapHost(place, asked)).mapped, 'created');
+  t.deepEqual(writes(), ['Service.save', 'HostMapping.create', 'ComputeNode.save'], 'disabled first');
+  t.like(first.services[0], {disabled: true});
+  t.regex(String(first.services[0]?.disabled_reason), /staging cell cell1/);
+  t.deepEqual(
+    changes.map(({action}) => action),
+    ['service-disabled', 'host-mapped'],
+  );
+  await registrar.mapHost(place, asked);
+  t.is(writes().length, 3);
+});
+
+test('what is wrong behind the registrar is not told as the fault of the caller, and holds no names of servers', async t => {
+  const broken = [
+    new CellarError('unauthorized', `RabbitMQ at rabbit-2:5672 refuses nova:${password}`),
+    new CellarError('config', 'TLS: cannot read /etc/nova/ca.pem'),
+    new CellarError('timeout', 'RPC to conductor: no answer from rabbit-2:5672'),
+    new CellarError('forbidden', 'vhost'),
+  ];
+  for (const cause of broken) {
+    const {registrar, asked, writes} = setUp({down: () => cause});
+    const error = await fails(
+      t,
+      registrar.mapHost({...request, cell: 'cell1'}, asked),
+      'unavailable',
+      /^cell cell1 \(\S+\) cannot be asked now$/,
+    );
+    t.is(error.cause, cause, 'which the log has');
+    t.deepEqual(writes(), []);
+  }
+});
