@@ -1,4 +1,6 @@
 /** Reads ava's TAP as it comes: a line per test for people, the totals, and what failed, to be told again at the end. */
+import {existsSync} from 'node:fs';
+import {join} from 'node:path';
 
 const result = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b.*)?$/;
 
@@ -21,11 +23,11 @@ export function tapReader(write) {
       if (/^(#? {2}| {2}|Bail out!)/.test(text)) {
         const why = text.replace(/^#/, ' ');
         write(why);
-        if (failure !== undefined && failure.length < mostLines) failure.push(why);
+        if (failure !== undefined && failure.why.length < mostLines) failure.why.push(why);
       }
       return;
     }
-    failure = not && !directive ? [`✘ ${title}`] : undefined;
+    failure = not && !directive ? {title, why: []} : undefined;
     if (failure !== undefined) failures.push(failure);
     const kind = directive ? 'skipped' : not ? 'failed' : 'passed';
     totals[kind]++;
@@ -45,4 +47,18 @@ export function tapReader(write) {
       rest = '';
     },
   };
+}
+
+/** ava puts a test's file before its title, below the folder that all files share; undefined for one that cannot be told. */
+export function fileOf(title) {
+  const named = /\btest\/\S+\.test\.ts\b/.exec(title)?.[0]; // one that crashed
+  if (named !== undefined) return named;
+  const parts = title.split(' › ');
+  for (const root of ['test', join('test', 'e2e')]) {
+    for (let count = 1; count < parts.length; count++) {
+      const file = `${join(root, ...parts.slice(0, count))}.test.ts`;
+      if (existsSync(file)) return file;
+    }
+  }
+  return undefined;
 }

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {finished, start} from './child.mjs';
 import {startLab} from './lab.mjs';
 import {stage, stopped, write} from './stages.mjs';
-import {tapReader} from './tap.mjs';
+import {fileOf, tapReader} from './tap.mjs';
 
 const labs = {
   plain: {title: 'lab', config: 'ava.config.mjs', options: [], minutes: 5},
@@ -40,18 +40,40 @@ export async function inLab(lab, act) {
   return up ? await act() : [false];
 }
 
-/** A run without one passed test is no success: a mistyped file name must not look like one. */
+/** More failures than this are no accident: they are not tried again. */
+const mostAccidents = 5;
+
+/**
+ * A few tests that fail beside two thousand others are tried again by themselves, on this machine that is then quiet. Those that
+ * pass then count as passed, and are told at the end with what they said, for somebody to find out why. Files that were asked for by name are not.
+ */
 export async function tests(files, totals, lab, signal) {
-  const args = [join('node_modules', '.bin', 'ava'), '--config', labs[lab.kind].config, '--tap', ...files];
+  const first = await ava(files, lab, signal);
+  const retried = files.length === 0 && first.failures.length <= mostAccidents;
+  const again = retried ? first.failures.map(({title}) => fileOf(title)) : [];
+  const second =
+    again.length > 0 && again.every(Boolean) && !signal.aborted
+      ? await ava([...new Set(again)], lab, signal, '--concurrency=1')
+      : undefined;
+  const {failed, failures} = second ?? first;
+  totals.passed += first.passed + first.failed - failed;
+  totals.failed += failed;
+  totals.skipped += first.skipped;
+  totals.failures.push(...failures);
+  if (second?.ok) totals.unsteady.push(...first.failures);
+  return (second ?? first).ok;
+}
+
+/** A run without one passed test is no success: a mistyped file name must not look like one. */
+async function ava(files, lab, signal, ...options) {
+  const args = [join('node_modules', '.bin', 'ava'), '--config', labs[lab.kind].config, '--tap', ...options, ...files];
   const child = start(process.execPath, args, {env: lab.env});
-  const reader = tapReader(write);
-  child.stdout.setEncoding('utf8').on('data', reader.push);
+  const {totals, failures, push, end} = tapReader(write);
+  child.stdout.setEncoding('utf8').on('data', push);
   child.stderr.pipe(process.stderr, {end: false});
-  const ok = await finished(child, signal);
-  reader.end();
-  for (const [kind, count] of Object.entries(reader.totals)) totals[kind] += count;
-  totals.failures.push(...reader.failures);
-  return ok && reader.totals.passed > 0 && reader.totals.failed === 0;
+  const ended = await finished(child, signal);
+  end();
+  return {...totals, failures, ok: ended && totals.passed > 0 && totals.failed === 0};
 }
 
 /** The tests that need Nova, all or these, in a lab of their own. */
@@ -61,12 +83,14 @@ export function testWithNova(files, totals) {
   );
 }
 
-export const noTests = () => ({passed: 0, failed: 0, skipped: 0, failures: []});
+export const noTests = () => ({passed: 0, failed: 0, skipped: 0, failures: [], unsteady: []});
 
 /** The last lines, and the exit code. What failed is told again: the place where it happened may be thousands of lines up. */
 export function conclude(results, totals) {
   if (stopped.aborted) write(`stopped: ${stopped.reason.message}`);
-  for (const failure of totals.failures) write(failure.join('\n'));
+  for (const {title, why} of totals.unsteady)
+    write([`unsteady, passed by itself afterwards: ${title}`, ...why].join('\n'));
+  for (const {title, why} of totals.failures) write([`✘ ${title}`, ...why].join('\n'));
   if (totals.skipped > 0) write(`${totals.skipped} skipped`);
   write(`${totals.passed} passed, ${totals.failed} failed`);
   process.exitCode = results.every(Boolean) && !stopped.aborted ? 0 : 1;
