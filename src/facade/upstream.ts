@@ -58,6 +58,7 @@ export class Upstream {
    * cannot be reached is passed over; one that was reached and did not answer may have done something. Never rejects.
    */
   async send(request: IncomingMessage, options: SendOptions): Promise<Reply> {
+    if (isUnclear(request)) return {unanswered: unclear(request)};
     try {
       let last = new CellarError('config', 'there is no server to ask for Glance');
       for (const server of await this.#list(options.signal)) {
@@ -184,6 +185,17 @@ const pathOf = (url: string): string => url.replace(/^https?:\/\/[^/?#]*/i, '') 
 
 export const hasBody = ({headers}: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/**
+ * A coding that is not known to all, or several: two servers may see two ends of such a body. Or several hosts: all of them would
+ * be Glance's. Neither is sent on.
+ */
+const isUnclear = ({headers, rawHeaders}: IncomingMessage): boolean =>
+  (headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked' ||
+  rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length > 1;
+
+const unclear = ({method}: IncomingMessage): CellarError =>
+  new CellarError('usage', `a ${method} with two hosts, or another Transfer-Encoding than chunked, was hung up on`);
 
 function told({method}: IncomingMessage, server: string, error: Error, signal: AbortSignal): CellarError {
   const {kind, message, cause} = failure(error, signal);

@@ -2,6 +2,7 @@
 import {z} from 'zod';
 import {CellarError} from '../core/errors.ts';
 import type {ImageLocation, ImageRecord} from '../core/image.ts';
+import {gist} from '../http/failure.ts';
 
 /** Throws `usage` for anything but a UUID: the id goes into a path. */
 export function checkImageId(id: string): string {
@@ -16,7 +17,9 @@ export function parseRecord(body: unknown, id: string): ImageRecord {
   const {data, error} = recordSchema.safeParse(body);
   if (error) throw wrongShape('the record', id, error);
   if (data.id.toLowerCase() !== id.toLowerCase()) {
-    throw new CellarError('corrupt', `Glance answered for image ${id} with the record of ${data.id}`, {object: id});
+    throw new CellarError('corrupt', `Glance answered for image ${id} with the record of ${gist(data.id)}`, {
+      object: id,
+    });
   }
   const {direct_url, locations} = data;
   return {

@@ -36,14 +36,14 @@ export function scrub(text: string, secrets: (string | undefined)[]): string {
   return secrets.reduce<string>((clean, secret) => (secret ? clean.replaceAll(secret, '***') : clean), text);
 }
 
-/** A page or a JSON error of the other side as one short line. */
-export function gist(text: string): string {
+/** A page, a JSON error, names of the other side's as one short line: so many characters at most. */
+export function gist(text: string, most = 200): string {
   const line = text
     .replace(/<(title|style|script)\b.*?<\/\1>/gis, ' ')
     .replace(/<[^>]*>/g, ' ')
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+  return line.length > most ? `${line.slice(0, most)}…` : line;
 }
 
 /** Scheme, host and path: no credentials, no query. */

@@ -1,6 +1,7 @@
 /** Which endpoint of the catalog is meant. */
 import {z} from 'zod';
 import {CellarError} from '../core/errors.ts';
+import {gist} from '../http/failure.ts';
 
 /** The part of a token's answer that lists the services. */
 export const catalogSchema = z.array(
@@ -72,5 +73,5 @@ function inventory(catalog: Catalog): string {
     const list = endpoints.map(one => `${one.interface} in ${one.region_id ?? one.region ?? 'no region'}`);
     return `${type}${name ? ` named ${name}` : ''} (${list.join(', ') || 'no endpoints'})`;
   });
-  return `it has: ${services.join('; ')}`;
+  return `it has: ${gist(services.join('; '), 1000)}`;
 }

@@ -9,7 +9,11 @@ import {Transport, type TransportOptions} from '../http/transport.ts';
 import {type AuthOptions, type AuthRequest, authRequest, tokensUrl} from './auth.ts';
 import {type Catalog, catalogSchema, type EndpointQuery, findEndpoint} from './catalog.ts';
 
-export type SessionOptions = TransportOptions & RetryOptions;
+export type SessionOptions = TransportOptions &
+  RetryOptions & {
+    /** Told of each token that was asked of Keystone: the ms it took, and the error if there was one. Must not throw. */
+    onAsked?: (ms: number, error: unknown) => void;
+  };
 
 type Grant = {
   token: string;
@@ -32,6 +36,7 @@ export class Session {
   readonly #transport: Transport;
   readonly #policy;
   readonly #now: () => number;
+  readonly #onAsked: SessionOptions['onAsked'];
   readonly #renewals = new SingleFlight<Grant>();
   #grant: Grant | undefined;
 
@@ -42,6 +47,7 @@ export class Session {
     this.#transport = new Transport(options);
     this.#policy = retryPolicy(options);
     this.#now = now;
+    this.#onAsked = options.onAsked;
   }
 
   /** A token that is good for a while. `unauthorized` when Keystone does not accept who we are. */
@@ -87,12 +93,24 @@ export class Session {
         const spare = this.#grant && this.#now() < this.#grant.expires;
         // A Keystone that hangs must not hold up those who could go on with the token in hand.
         const limit = spare ? AbortSignal.any([flight.signal, AbortSignal.timeout(patience)]) : flight.signal;
-        this.#grant = await this.#authenticate(limit);
+        this.#grant = await this.#timed(this.#authenticate(limit));
         return this.#grant;
       },
       {signal},
     );
     return value;
+  }
+
+  async #timed(asked: Promise<Grant>): Promise<Grant> {
+    const started = performance.now();
+    try {
+      const grant = await asked;
+      this.#onAsked?.(performance.now() - started, undefined);
+      return grant;
+    } catch (error) {
+      this.#onAsked?.(performance.now() - started, error);
+      throw error;
+    }
   }
 
   async #authenticate(signal: AbortSignal): Promise<Grant> {
@@ -121,7 +139,12 @@ export class Session {
     if (typeof token !== 'string' || !token) throw this.#garbled('it has no X-Subject-Token');
     const parsed = grantSchema.safeParse(parseJson(text));
     if (!parsed.success)
-      throw this.#garbled(parsed.error.issues.map(({path, message}) => `${path.join('.')}: ${message}`).join('; '));
+      throw this.#garbled(
+        parsed.error.issues
+          .slice(0, 5)
+          .map(({path, message}) => `${path.join('.')}: ${message}`)
+          .join('; '),
+      );
     const {issued_at, expires_at, catalog} = parsed.data.token;
     // Both times are Keystone's: their difference holds on any clock. Counted from before we asked, so never too long.
     const lifetime = Date.parse(expires_at) - Date.parse(issued_at);
