@@ -165,7 +165,7 @@ test('a server that takes the connection and never agrees on TLS is passed over,
     socket.end('HTTP/1.1 204 No Content\r\n\r\n');
   });
   const deaf = silent.url.replace('http:', 'https:');
-  await using facade = await startFacade({servers: [deaf, upstream.url], tls: {insecure: true, connect_timeout: 0.2}});
+  await using facade = await startFacade({servers: [deaf, upstream.url], tls: {insecure: true, connect_timeout: 2}});
   const request = 'POST /v2/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody';
   t.is(readReply(await exchange(facade.port, request)).status, 'HTTP/1.1 204 No Content');
   t.deepEqual(facade.avoided, [deaf]);

@@ -221,15 +221,15 @@ test.serial('bytes that trickle are no stall, and a slow reader is not Glance st
     response.writeHead(200, {'content-length': 10});
     for (const part of 'abcdefghij') {
       response.write(part);
-      await sleep(100);
+      await sleep(300);
     }
     response.end();
   });
-  const download = await clientOf(t, server, {idle_timeout: 0.5}).download(recordOf(10), user, never);
+  const download = await clientOf(t, server, {idle_timeout: 2}).download(recordOf(10), user, never);
   let text = '';
   for await (const chunk of download.body) {
     text += Buffer.from(chunk).toString();
-    if (text === 'abcdefghi') await sleep(1200);
+    if (text === 'abcdefghi') await sleep(3000);
   }
   t.is(text, 'abcdefghij');
 });
