@@ -35,7 +35,7 @@ test('a body that does not arrive is answered 408 after its timeout', async t =>
     async ({raw, seen, handled}) => {
       const began = performance.now();
       const answer = await raw(`${head}Content-Length: 100\r\n\r\n{"image"`);
-      t.true(performance.now() - began < 2000);
+      t.true(performance.now() - began < 10_000);
       t.regex(
         answer,
         /^HTTP\/1\.1 408 .*Connection: close.*"kind":"timeout","message":"the body did not arrive within 100 ms"/s,
@@ -54,7 +54,7 @@ test('headers that do not arrive are answered 408 after their timeout, and so is
       for (const start of ['GET /healthz HTTP/1.1\r\nX-Slow: ', '']) {
         const began = performance.now();
         const answer = await raw(start);
-        t.true(performance.now() - began < 5000);
+        t.true(performance.now() - began < 15_000);
         t.regex(answer, /^HTTP\/1\.1 408 Request Timeout\r\n.*Cellar-Version: 9\.9\.9.*"kind":"timeout"/s);
       }
     },

@@ -58,7 +58,7 @@ test('next() answers undefined when its time is over, not before, and what comes
   const start = performance.now();
   t.is(await watch.next(150), undefined);
   const ms = performance.now() - start;
-  t.true(ms >= 149 && ms < 5000, `${ms} ms`);
+  t.true(ms >= 149 && ms < 20_000, `${ms} ms`);
   await lab.pool.notify(object, text('later'), 5000);
   t.is(String((await watch.next(0))?.payload), 'later');
   t.is(await watch.next(0), undefined);

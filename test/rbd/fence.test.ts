@@ -31,7 +31,7 @@ test("a killed filler's copy is removed at once, though its watch lives on for 3
   await process.kill();
   const started = performance.now();
   await cell.copies.remove(name, never);
-  t.true(performance.now() - started < 8000);
+  t.true(performance.now() - started < 20_000);
   t.false((await cell.copies.list(never)).includes(name));
 });
 
@@ -62,7 +62,7 @@ test("the next fill takes over when the dead one's lease has ended, and leaves o
   const started = performance.now();
   const {outcome} = await resolve(makeWorld(cell, images, {waitPoll: 100}), {image: id, ...disk});
   t.is(outcome, 'filled');
-  t.true(performance.now() - started < 15_000);
+  t.true(performance.now() - started < 25_000);
   t.true((await read(disk)).equals(data));
   t.is((await cell.copies.list(never)).filter(name => name.startsWith(id)).length, 1);
 });
