@@ -39,6 +39,7 @@
           'native/object.cpp',
           'native/omap.cpp',
           'native/operation.cpp',
+          'native/ping.cpp',
           'native/pool.cpp',
           'native/snapshot.cpp',
           'native/teardown.cpp',
@@ -57,6 +58,11 @@
             'ldflags': ['-fsanitize=address,undefined'],
           }],
         ],
+      }, {
+        # Apart from the other one: who speaks to no Ceph needs no librbd.
+        'target_name': 'datagram',
+        'sources': ['native/datagram.cpp'],
+        'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       }],
     }],
   ],

@@ -5,6 +5,7 @@
 #include "exit.hpp"
 #include "file_lock.hpp"
 #include "image.hpp"
+#include "ping.hpp"
 #include "pool.hpp"
 #include "watch.hpp"
 #include "writer.hpp"
@@ -67,6 +68,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("tryLeaseFile", Napi::Function::New<TryLeaseFile>(env, "tryLeaseFile"));
   exports.Set("tryLockFile", Napi::Function::New<TryLockFile>(env, "tryLockFile"));
   exports.Set("endOfProcess", Napi::Function::New<EndOfProcess>(env, "endOfProcess"));
+  exports.Set("ping", Napi::Function::New<Ping>(env, "ping"));
+  exports.Set("threadLimit", static_cast<double>(Threads::kLimit));
   exports.Set("setErrorClass", Napi::Function::New<SetErrorClass>(env, "setErrorClass"));
   return exports;
 }

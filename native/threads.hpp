@@ -24,7 +24,8 @@ class Threads {
   // Any thread. Runs the operation's `execute`; threads start on demand, at most `kLimit`.
   void submit(Operation* operation);
 
-  // Any thread. Runs before any queued operation and is never dropped: how handles are released.
+  // Any thread. Runs before any queued operation and is never dropped: how handles are released, and
+  // how it is seen that the threads are alive.
   void post(std::function<void()> chore);
 
   // JS thread, at teardown. The operations that have not started; the caller owns them.
@@ -35,9 +36,9 @@ class Threads {
 
   Counters counters();
 
- private:
   static constexpr std::size_t kLimit = 16;
 
+ private:
   void start_one_if_needed();
   void loop();
 

@@ -17,6 +17,7 @@ const doors: Record<string, (string | RegExp)[]> = {
   config: ['config', 'core'],
   convert: ['convert', 'core'],
   base: ['base', 'core'],
+  service: ['service', 'core'],
   api: ['api', 'core'],
   facade: ['facade', 'core', 'http'],
   // settings.ts is what the configuration means to the parts, which the doctor makes as the agent does
@@ -41,6 +42,7 @@ const doors: Record<string, (string | RegExp)[]> = {
     'http',
     'nova',
     'oslo',
+    'service',
     /^api\/(answer|body|connections|parse|problem|request|server|wire)\.ts$/,
     /^daemon\/(login|own-address|rabbit|observe-registration)\.ts$/,
   ],
@@ -69,6 +71,7 @@ const doors: Record<string, (string | RegExp)[]> = {
     'facade',
     'nova',
     'oslo',
+    'service',
     /^registrar\/client\.ts$/,
   ],
 };
@@ -85,6 +88,7 @@ const libraries: Record<string, string[]> = {
   config: [],
   convert: ['zod'],
   base: [],
+  service: [],
   api: ['got', 'zod'],
   facade: [],
   doctor: [],

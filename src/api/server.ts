@@ -21,6 +21,7 @@ import {headers, mediaTypes} from './wire.ts';
 export type ApiOptions = {
   agent: Agent;
   version: string;
+  /** `request` is looked at anew for each of them. */
   timeouts?: Partial<ApiTimeouts>;
   /** Milliseconds between two progress lines of one answer. */
   progressInterval?: number;
@@ -66,7 +67,13 @@ export interface ApiServer {
 }
 
 export function createApi(options: ApiOptions): ApiServer {
-  const timeouts = {...defaults, ...options.timeouts};
+  const timeouts: ApiTimeouts = {
+    ...defaults,
+    ...options.timeouts,
+    get request() {
+      return options.timeouts?.request ?? defaults.request;
+    },
+  };
   const stop = new AbortController();
   const connections = new Connections();
   const server = createServer(serverOptions(timeouts));

@@ -63,7 +63,8 @@ async function makeFile(path: string): Promise<void> {
   const {uid, gid} = await stat(dirname(path));
   const file = await open(aside, 'wx', 0o644);
   try {
-    await file.chown(uid, gid);
+    const own = await file.stat();
+    if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid); // a right that who is that user need not have
     await link(aside, path);
   } catch (error) {
     if (!isCode(error, 'EEXIST')) throw error;
@@ -79,7 +80,8 @@ async function makeDirectory(path: string): Promise<void> {
   const {uid, gid} = await stat(dirname(path));
   await mkdir(aside, 0o755);
   try {
-    await chown(aside, uid, gid);
+    const own = await stat(aside);
+    if (own.uid !== uid || own.gid !== gid) await chown(aside, uid, gid);
     await rename(aside, path);
   } catch (error) {
     await rmdir(aside);

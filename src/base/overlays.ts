@@ -5,17 +5,20 @@ import {isCode} from './file.ts';
 const qcow = 0x514649fb;
 /** QEMU's own limit of a backing file's name. */
 const longestName = 1023;
+/** What a guest prints, and the older parts of it: libvirt's, and readable for nobody else. */
+const consoleLog = /^console\.log(\.\d+)?$/;
 
 /**
  * The base files that local disks of instances are overlays of, each with one such disk: a host whose images_type was qcow2
  * keeps those instances when it becomes rbd, and without its base file such a disk is lost. Every file of every instance's
- * directory is looked at, whatever its name: a chain of overlays may have several. Fails when one cannot be read.
+ * directory is looked at, whatever its name but for consoles' logs: a chain of overlays may have several. Fails when one cannot be read.
  */
 export async function overlaid(instancesPath: string, apart: ReadonlySet<string>): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const instance of await namesIn(instancesPath)) {
     if (apart.has(instance)) continue;
     for (const name of await namesIn(join(instancesPath, instance))) {
+      if (consoleLog.test(name)) continue;
       const path = join(instancesPath, instance, name);
       for (const base of (await backingName(path)).match(/[0-9a-f]{40}/g) ?? []) found.set(base, path);
     }

@@ -1,11 +1,11 @@
-import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import {join, resolve} from 'node:path';
 import {type Ini, parseIni} from './ini.ts';
 import type {Problem, ProblemKind} from './problem.ts';
 import {quoteLine} from './secret.ts';
 
-/** A `--config-file` or `--config-dir` of the command line; their order matters. */
-export type Source = {file: string} | {dir: string};
+/** A `--config-file` or `--config-dir` of the command line; their order matters. A secret file must be closed to others. */
+export type Source = {file: string; secret?: boolean} | {dir: string};
 
 export type Assigned = {text: string; file: string; line: number};
 
@@ -27,6 +27,10 @@ export function readSources(sources: readonly Source[], home: string): Parsed {
       const absolute = resolve(expand(path, home));
       const text = readText(absolute, problems);
       if (text === undefined) continue;
+      if ('file' in source && source.secret === true && isOpen(absolute)) {
+        problems.push(openToOthers(absolute));
+        continue;
+      }
       const ini = parseIni(text);
       problems.push(
         ...ini.problems.map(({line, what, hint, text, after}) => {
@@ -88,6 +92,12 @@ function readText(path: string, problems: Problem[]): string | undefined {
     return undefined;
   }
 }
+
+/** The group may read: that is how an access list of systemd's shows. */
+const isOpen = (path: string): boolean => (statSync(path).mode & 0o027) !== 0;
+
+const openToOthers = (path: string): Problem =>
+  fileProblem('denied', path, 'others may read or write this file of secrets', 'let nobody but the service read it');
 
 function unreadable(path: string, code: string): Problem {
   if (code === 'ENOENT')

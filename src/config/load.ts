@@ -3,6 +3,7 @@ import {homedir} from 'node:os';
 import {join} from 'node:path';
 import {CellarError} from '../core/errors.ts';
 import {type Config, createConfig} from './config.ts';
+import {credentialPath, secretsFile} from './credentials.ts';
 import {readSources, type Source} from './files.ts';
 import {optionKey} from './lookup.ts';
 import type {Table} from './option.ts';
@@ -53,7 +54,12 @@ export function readTable<T extends Table>(
     overrides?: readonly {group: string; name: string; value: string}[];
   },
 ): Config<T> {
-  const {files, problems} = readSources([...defaultSources(sources, {env, home, root}), ...sources], home);
+  const secrets = credentialPath(secretsFile, env);
+  const handedOver = secrets === undefined ? [] : [{file: secrets, secret: true}];
+  const {files, problems} = readSources(
+    [...defaultSources(sources, {env, home, root}), ...sources, ...handedOver],
+    home,
+  );
   const given = new Map(overrides.map(({group, name, value}) => [optionKey(group, name), value]));
   return createConfig(table, {overrides: given, env, files}, problems);
 }

@@ -22,7 +22,9 @@ Files are read in this order:
 1. \`nova.conf\`, then \`nova-compute.conf\`, each from the first of \`~/.nova\`, \`~\`, \`/etc/nova\`, \`/etc\` that has it;
 2. \`nova.conf.d/*.conf\` and \`nova-compute.conf.d/*.conf\`, found the same way;
 3. \`/etc/cellar/cellar.conf\`;
-4. \`/etc/cellar/cellar.conf.d/*.conf\`.
+4. \`/etc/cellar/cellar.conf.d/*.conf\`;
+5. after all others, also those that are named: the credential \`cellar-secrets.conf\`, where systemd hands one over
+   (\`LoadCredential=\`). It must be closed to others.
 
 \`--config-file\` and \`--config-dir\` may be given several times and count in their order. With a \`--config-file\` the files of
 1 and 3 are not read, with a \`--config-dir\` not those of 2 and 4. A file or directory that is named but missing is an error.

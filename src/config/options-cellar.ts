@@ -1,4 +1,5 @@
 import {list} from './containers.ts';
+import {cephKeyringDefault} from './credentials.ts';
 import {address, mode, pool, uuid} from './names.ts';
 import {ours, oursIfSet} from './option.ts';
 import {boolean, choice, filled, integer, string} from './types.ts';
@@ -58,9 +59,10 @@ export const cellarOptions = {
       reason: 'The cluster that Nova uses on this host.',
     }),
     keyring: ours(string(), {
-      default: '',
+      default: cephKeyringDefault,
       help: "The file with the user's key; empty: as the Ceph configuration says.",
-      reason: 'Ceph finds /etc/ceph/ceph.client.<user>.keyring by itself.',
+      reason:
+        "A file that systemd hands over is only the agent's to read. Ceph finds /etc/ceph/ceph.client.<user>.keyring by itself.",
     }),
     connect_timeout: ours(atLeast(1), {
       default: '5',
@@ -113,12 +115,14 @@ export const cellarOptions = {
     convert_cpu_time: ours(atLeast(1), {
       default: '3600',
       unit: 'seconds',
+      reload: true,
       help: 'The processor time that converting one image may take.',
       reason: 'As long as a fill may take; a file made to be slow ends there.',
     }),
     convert_memory: ours(atLeast(1024), {
       default: '2048',
       unit: 'MiB',
+      reload: true,
       help: 'The address space that converting one image may take.',
       reason: "librbd's threads take more than half a GiB of it; Nova gives qemu-img as much.",
     }),
@@ -138,7 +142,6 @@ export const cellarOptions = {
     fill_stall_timeout: ours(atLeast(1), {
       default: '60',
       unit: 'seconds',
-      reload: true,
       help: 'A fill that has got no byte from Glance for so long is given up.',
       reason: "Longer than a failover of a load balancer or of Glance's own Ceph, shorter than anybody's patience.",
     }),
@@ -187,7 +190,6 @@ export const cellarOptions = {
     disk_busy_timeout: ours(atLeast(0), {
       default: '35',
       unit: 'seconds',
-      reload: true,
       help: 'How long to wait for the watch of a dead client on a disk that must be repaired or removed.',
       reason: 'Ceph drops the watch of a dead client after 30 s.',
     }),
@@ -244,6 +246,7 @@ export const cellarOptions = {
     hold_timeout: ours(atLeast(0), {
       default: '1800',
       unit: 'seconds',
+      reload: true,
       help: 'How long Nova waits for an image to get into the cache. Then it is told nothing of it and downloads the image itself, and the fill goes on.',
       reason: 'Nova waits as long as it takes; a download of its own would take longer than what is left of the fill.',
     }),

@@ -147,7 +147,6 @@ export const novaOptions = {
     timeout: novasIfSet(integer(), {unit: 'seconds', help: 'How long one request to Glance may take.', reason: unset}),
     num_retries: novas(integer({min: 0}), {
       default: '3',
-      reload: true,
       help: 'How often a failed request to Glance is tried again.',
       reason: asNova,
     }),

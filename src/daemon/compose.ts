@@ -26,6 +26,7 @@ import {LoopDelay} from './loop-delay.ts';
 import {observe, observeFacade, observeRequests} from './observe.ts';
 import {composeRegistration} from './registration.ts';
 import type {Settings} from './settings.ts';
+import type {Condition} from './systemd-status.ts';
 
 /** A running agent's parts, as far as its life cycle needs them. */
 export type Composed = {
@@ -39,6 +40,10 @@ export type Composed = {
   keepSweeping(signal: AbortSignal): Promise<void>;
   /** Gets this host into its cell, as far as it is asked to, and gives signs of life, until the signal aborts. Never fails. */
   keepRegistered(signal: AbortSignal): Promise<void>;
+  /** From now on, what SIGHUP may change is as in these. */
+  apply(settings: Settings): void;
+  /** How it is, in a few words. */
+  condition(): Condition;
   /** Writes down what is only in memory and ends all connections; after the API and the facade were drained. */
   close(): Promise<void>;
 };
@@ -77,6 +82,7 @@ export function compose(settings: Settings, log: Logger): Composed {
   };
   const parts = settings.registration && composeRegistration(settings.registration, world.cell, identity, log);
   const base = settings.baseFiles && composeBaseFiles(settings.baseFiles, world);
+  const registration = () => parts?.registration.status ?? {state: 'off' as const};
   const agent = new CellarAgent({
     world,
     health,
@@ -87,12 +93,13 @@ export function compose(settings: Settings, log: Logger): Composed {
     cephUser: connect.user,
     glanceUrl: settings.glance.api_servers?.join(' ') ?? settings.glance.endpoint_override ?? null,
     keystoneUrl: settings.keystone?.auth.auth_url ?? null,
-    registration: () => parts?.registration.status ?? {state: 'off'},
+    registration,
   });
+  const timeouts = {request: settings.requestTimeout};
   const api = createApi({
     agent,
     version,
-    timeouts: {request: settings.requestTimeout},
+    timeouts,
     onHandled: observeRequests(log),
   });
   const facade = settings.facade && {
@@ -115,6 +122,18 @@ export function compose(settings: Settings, log: Logger): Composed {
       await Promise.all([keepSweeping(world, signal), base?.keepSweeping(signal)]);
     },
     keepRegistered: async signal => parts?.registration.keep(signal),
+    apply: changed => {
+      Object.assign(world.limits, changed.limits);
+      Object.assign(settings.converter.limits, changed.converter.limits);
+      timeouts.request = changed.requestTimeout;
+      if (facade !== undefined && changed.facade !== undefined) facade.hold = changed.facade.hold;
+    },
+    condition: () => ({
+      cell: settings.cell,
+      registration: registration(),
+      fills: world.fills.running.map(({key}) => key),
+      health: part => health.of(part),
+    }),
     close: async () => {
       await world.usage.flush(cell.usage, AbortSignal.timeout(5000)).catch(() => {});
       loopDelay[Symbol.dispose]();

@@ -1,14 +1,18 @@
 #!/usr/bin/env node
 import {parseArgs} from 'node:util';
 import pino from 'pino';
-import {loadConfig, takeSources} from '../config/load.ts';
+import {takeSources} from '../config/load.ts';
 import {formatAddress} from '../config/names.ts';
 import {version} from '../config/version.ts';
 import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
+import {loadBinding} from '../rbd/binding.ts';
+import {takeServiceEnvironment} from '../service/environment.ts';
 import {type Composed, compose} from './compose.ts';
 import {isLoopback} from './own-address.ts';
-import {limitsOf, readSettings, type Settings} from './settings.ts';
+import {Configuration} from './reload.ts';
+import type {Settings} from './settings.ts';
 import {type Inherited, takeSockets} from './sockets.ts';
+import {AgentService} from './systemd.ts';
 
 const usage = `Usage: cellar-agent [--config-file FILE]... [--config-dir DIR]...
 
@@ -50,13 +54,16 @@ function answerAtOnce(rest: string[]): boolean {
   return Boolean(values.help || values.version);
 }
 
-/** From configuration to the last connection closed. Ready means that the socket answers, not that Ceph does. */
+/** From configuration to the last connection closed. Ready means that the sockets answer, not that Ceph does. */
 async function run(sources: Sources): Promise<void> {
-  const settings = readSettings(loadConfig(sources));
-  const log = pino({name: 'cellar-agent', level: settings.logLevel}, pino.destination({dest: 1, sync: true}));
+  const environment = takeServiceEnvironment();
   const inherited = takeSockets();
+  const configuration = new Configuration(sources);
+  const {settings} = configuration;
+  const log = pino({name: 'cellar-agent', level: settings.logLevel}, pino.destination({dest: 1, sync: true}));
   const composed = compose(settings, log);
-  const stopping = new AbortController();
+  const service = new AgentService({environment, log, condition: composed.condition, addon: loadBinding()});
+  const [stopping, ended] = [new AbortController(), new AbortController()];
   try {
     await listen(composed, settings, inherited, log);
   } catch (error) {
@@ -68,14 +75,24 @@ async function run(sources: Sources): Promise<void> {
     {version, host: settings.host, socket: settings.socket.path, pool: settings.ceph.pool},
     'cellar-agent is ready',
   );
-  process.on('SIGHUP', () => reload(sources, composed, log));
+  service.ready(ended.signal);
+  process.on('SIGHUP', () => service.reloading(() => configuration.reload(one => apply(one, composed, log), log)));
   const recovered = composed.recover(stopping.signal);
   const swept = recovered.then(() => composed.keepSweeping(stopping.signal));
   const registered = composed.keepRegistered(stopping.signal);
   await stopSignal(log);
+  const {shutdownTimeout} = configuration.settings;
+  service.stopping(shutdownTimeout);
   stopping.abort(new CellarError('cancelled', 'the agent is stopping'));
-  await stop(composed, settings, Promise.all([swept, registered]));
+  await stop(composed, shutdownTimeout, Promise.all([swept, registered]));
+  ended.abort();
   log.info('cellar-agent has stopped');
+}
+
+/** What SIGHUP may change: the options that the table marks as such. */
+function apply(settings: Settings, composed: Composed, log: pino.Logger): void {
+  log.level = settings.logLevel;
+  composed.apply(settings);
 }
 
 /** On what was handed over, else where the configuration says. */
@@ -117,7 +134,7 @@ function stopSignal(log: pino.Logger): Promise<void> {
 /** Clones are let finish; a fill is given up at once, cleaned up, and its waiters told to try again: another host goes on with it. */
 async function stop(
   {api, facade, world, close}: Composed,
-  {shutdownTimeout}: Settings,
+  shutdownTimeout: number,
   background: Promise<unknown>,
 ): Promise<void> {
   const stopping = new CellarError('cancelled', 'the agent is stopping', {hint: 'try again when it is back'});
@@ -130,17 +147,4 @@ async function stop(
   await world.fills.idle();
   await background;
   await close();
-}
-
-/** A wrong file changes nothing: the agent goes on with what it has, and says why. */
-function reload(sources: Sources, {world}: Composed, log: pino.Logger): void {
-  try {
-    const config = loadConfig(sources);
-    const {logLevel} = readSettings(config);
-    Object.assign(world.limits, limitsOf(config));
-    log.level = logLevel;
-    log.info('the configuration was read again');
-  } catch (error) {
-    log.error({error: asCellarError(error).message}, 'the configuration could not be read again; nothing has changed');
-  }
 }

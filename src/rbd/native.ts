@@ -258,4 +258,8 @@ export interface NativeBinding {
    * file's owner nor has CAP_LEASE, EINVAL where the file system has no leases.
    */
   tryLeaseFile(fd: number): boolean;
+  /** Settled by the next of the addon's threads that has time, before everything that is queued. No cluster is asked. */
+  ping(): Promise<void>;
+  /** How many threads the addon has at most. */
+  readonly threadLimit: number;
 }

@@ -6,6 +6,9 @@ import {loadConfig, takeSources} from '../config/load.ts';
 import {formatAddress} from '../config/names.ts';
 import {version} from '../config/version.ts';
 import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
+import {takeServiceEnvironment} from '../service/environment.ts';
+import {ServiceManager} from '../service/manager.ts';
+import {keepWatched} from '../service/watchdog.ts';
 import {type ComposedRegistrar, composeRegistrar} from './compose.ts';
 import {registrarSettings, tlsSettings} from './settings.ts';
 
@@ -20,6 +23,9 @@ Without --config-file, Nova's files and /etc/cellar/cellar.conf are read.
   --version           prints the version
   --help              prints this
 `;
+
+/** ms, besides what requests are given: connections are ended. */
+const cleanUp = 30_000;
 
 type Sources = ReturnType<typeof takeSources>['sources'];
 
@@ -51,22 +57,38 @@ function answerAtOnce(rest: string[]): boolean {
 
 /** From configuration to the last connection closed. Ready means that it answers, not that RabbitMQ does. */
 async function run(sources: Sources): Promise<void> {
+  const {socket, watchdog} = takeServiceEnvironment();
   const settings = registrarSettings(loadConfig(sources));
   const log = pino({name: 'cellar-registrar', level: settings.logLevel}, pino.destination({dest: 1, sync: true}));
+  const onTrouble = (error: unknown) =>
+    log.warn({error: asCellarError(error).message}, 'systemd cannot be told how the registrar is');
+  const manager = new ServiceManager({socket, onTrouble});
   const composed = composeRegistrar(settings, log);
   const at = await composed.server.listen(settings.listen);
   log.info(
     {version, listen: formatAddress(at), auth: settings.auth, tls: settings.tls !== undefined},
     'cellar-registrar is ready',
   );
-  process.on('SIGHUP', () => reload(sources, composed, log));
-  const stopping = new AbortController();
+  const status = `serving on ${formatAddress(at)}`;
+  manager.ready(status);
+  process.on('SIGHUP', () => {
+    manager.reloading();
+    const wrong = reload(sources, composed, log);
+    manager.ready(wrong === undefined ? status : `${status}; ${wrong}`);
+  });
+  const [stopping, ended] = [new AbortController(), new AbortController()];
+  // Its work is the event loop's: that this runs is all there is to find out.
+  const probe = async () => undefined;
+  if (watchdog !== undefined)
+    void keepWatched({interval: watchdog, probe, alive: () => manager.alive(), onWithheld: () => {}}, ended.signal);
   const looked = lookOnce(composed, log, stopping.signal);
   await stopSignal(log);
+  manager.stopping(settings.shutdownTimeout + cleanUp);
   stopping.abort();
   await composed.server.drain(AbortSignal.timeout(settings.shutdownTimeout));
   await composed.close();
   await looked;
+  ended.abort();
   log.info('cellar-registrar has stopped');
 }
 
@@ -97,15 +119,18 @@ function stopSignal(log: pino.Logger): Promise<void> {
   });
 }
 
-/** New certificates; all else needs a restart. Wrong files change nothing. */
-function reload(sources: Sources, {server}: ComposedRegistrar, log: pino.Logger): void {
+/** New certificates; all else needs a restart. Wrong files change nothing: then it answers what is wrong. */
+function reload(sources: Sources, {server}: ComposedRegistrar, log: pino.Logger): string | undefined {
   try {
     const config = loadConfig(sources);
     const {listen} = registrarSettings(config);
     const tls = tlsSettings(config, listen);
     if (tls !== undefined) server.renew(tls);
     log.info('the certificates were read again');
+    return undefined;
   } catch (error) {
-    log.error({error: asCellarError(error).message}, 'the certificates could not be read again; nothing has changed');
+    const {message} = asCellarError(error);
+    log.error({error: message}, 'the certificates could not be read again; nothing has changed');
+    return `the certificates could not be read again: ${message}`;
   }
 }
