@@ -40,8 +40,8 @@ export function openHostTools(config: CellarConfig, env: Readonly<Record<string,
       api.nodes(host, signal),
       mapping.of(host, signal),
     ]);
-    const providers = await api.providers(note?.nodes ?? nodes, signal);
-    return {host, services, servers, migrations, aggregates, nodes, providers, mapped, note};
+    const providers = await api.providers(note?.nodes ?? nodes.own, nodes.others, signal);
+    return {host, services, servers, migrations, aggregates, nodes: nodes.own, providers, mapped, note};
   }
 
   return {

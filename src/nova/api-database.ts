@@ -17,7 +17,7 @@ export type Lacking = {message: string; hint: string};
 /** A cell's conductor often has no API database, on purpose. */
 const inCell: Lacking = {
   message: "the conductor of this host's cell has no [api_database]: it cannot map hosts",
-  hint: 'set [cell] registration = record and let `nova-manage cell_v2 discover_hosts` map the host, or give the conductor [api_database] connection',
+  hint: 'set [cell] registration = registrar where there is a cellar-registrar, or registration = record and let `nova-manage cell_v2 discover_hosts` map the host, or give the conductor [api_database] connection',
 };
 
 export class ApiDatabase {

@@ -54,28 +54,33 @@ export class ComputeApi {
     return aggregates.flatMap(({id, name, hosts}) => (hosts.includes(host) ? [{id, name}] : []));
   }
 
-  /** The compute nodes of the host. Nova has no filter for it: pages are read until there are no more. */
-  async nodes(host: string, signal: AbortSignal): Promise<HostNode[]> {
-    const found: HostNode[] = [];
+  /** The compute nodes of the host, and the uuids of all others. Nova has no filter for it: pages are read until there are no more. */
+  async nodes(host: string, signal: AbortSignal): Promise<{own: HostNode[]; others: ReadonlySet<string>}> {
+    const [own, others] = [[] as HostNode[], new Set<string>()];
     for (let marker = ''; ; ) {
       const path = `/os-hypervisors/detail?limit=500${marker && `&marker=${marker}`}`;
       const {hypervisors} = read(hypervisorList, await this.#nova.call('GET', path, signal), 'hypervisors');
       for (const {id, hypervisor_hostname, service} of hypervisors)
-        if (service.host === host) found.push({name: hypervisor_hostname, uuid: id});
+        if (service.host === host) own.push({name: hypervisor_hostname, uuid: id});
+        else others.add(id);
       const last = hypervisors.at(-1)?.id;
-      if (last === undefined || last === marker || hypervisors.length < 500) return found;
+      if (last === undefined || last === marker || hypervisors.length < 500) return {own, others};
       marker = last;
     }
   }
 
-  /** Providers of these nodes, by uuid or by name. */
-  async providers(nodes: readonly HostNode[], signal: AbortSignal): Promise<HostProvider[]> {
+  /** Providers of these nodes, by uuid or by name, but of none of the others: a name may be that of somebody else's by now. */
+  async providers(
+    nodes: readonly HostNode[],
+    others: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<HostProvider[]> {
     const found = new Map<string, string>();
     for (const {name, uuid} of nodes) {
       for (const query of [`uuid=${encodeURIComponent(uuid)}`, `name=${encodeURIComponent(name)}`]) {
         const answer = await this.#placement.call('GET', `/resource_providers?${query}`, signal);
         for (const one of read(providerList, answer, 'resource providers').resource_providers)
-          found.set(one.uuid, one.name);
+          if (!others.has(one.uuid)) found.set(one.uuid, one.name);
       }
     }
     const providers: HostProvider[] = [];

@@ -210,11 +210,20 @@ const arrived = ({services, note: noted}: MoveFacts): boolean =>
   services.some(({id, binary}) => binary === compute && noted !== undefined && !noted.services.includes(id));
 
 /** Nova maps a host to one cell only, and a mapping to the old one would stay, unnoticed. */
-function unmap({host, mapped}: MoveFacts, {to}: MoveGoal, leaving: readonly ComputeServiceRow[]): Step {
+function unmap(facts: MoveFacts, {to}: MoveGoal, leaving: readonly ComputeServiceRow[]): Step {
+  const {host, mapped, note: noted} = facts;
   const step = {name: 'unmap', what: `${host} is not mapped to its old cell any more`} as const;
   const old = mapped && !(to !== undefined && fits(to, mapped)) ? mapped : undefined;
   if (old === undefined || of(leaving, compute).length > 0)
     return {...step, state: old === undefined ? 'done' : 'todo'};
+  if (arrived(facts)) {
+    return {
+      ...step,
+      state: 'blocked',
+      why: `${host} is mapped to ${nameOf(old)}, and its nova-compute is another than on ${noted?.since}, when the move began`,
+      mend: `stop nova-compute and cellar-agent there; if they are of the old cell, move the note away (see [cell] journal_dir) and begin anew; else \`nova-manage cell_v2 delete_host --cell_uuid ${old.uuid} --host ${host}\``,
+    };
+  }
   return {
     ...step,
     state: 'blocked',

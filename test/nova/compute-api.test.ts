@@ -73,13 +73,15 @@ test('what Nova and Placement list of a host is read; who is asked for what is s
     ['running', 'finished', 'pre-migrating'],
   );
   t.deepEqual(await api.aggregates('c/1', signal()), [{id: 1, name: 'a'}]);
-  t.deepEqual(await api.nodes('c/1', signal()), [
+  const {own, others} = await api.nodes('c/1', signal());
+  t.deepEqual(own, [
     {name: 'n7', uuid: uuid(7)},
     {name: 'n500', uuid: uuid(500)},
   ]);
-  t.deepEqual(await api.providers([{name: 'n7', uuid: uuid(7)}], signal()), [
-    {uuid: uuid(8), name: 'n7', allocations: 1},
-  ]);
+  t.is(others.size, 499);
+  const noted = [{name: 'n7', uuid: uuid(7)}];
+  t.deepEqual(await api.providers(noted, new Set(), signal()), [{uuid: uuid(8), name: 'n7', allocations: 1}]);
+  t.deepEqual(await api.providers(noted, new Set([uuid(8)]), signal()), [], "another host's node has its name by now");
   t.is(server.seen[0]?.headers['openstack-api-version'], 'compute 2.53');
   t.is(server.seen.at(-1)?.headers['openstack-api-version'], 'placement 1.14');
   t.true(server.seen.every(({headers}) => headers['x-auth-token'] === 's3cr3t-1'));

@@ -148,6 +148,14 @@ test('the guards of an empty host come before anything is deleted', t => {
   ]);
 });
 
+test('what came back to the old cell is another nova-compute, and is told so', t => {
+  const back = {...gone, services: [service('nova-compute', 's8', {state: 'up'})], mapped: cell1};
+  const step = nextStep(planMove(back, toCell2));
+  t.regex(step?.why ?? '', /its nova-compute is another than on 2026-11-22T00:00:00Z/);
+  t.regex(step?.mend ?? '', /journal_dir/);
+  t.regex(nextStep(planMove({...gone, mapped: cell1}, toCell2))?.why ?? '', /has no nova-compute any more/);
+});
+
 test('the cell may be named by its uuid', t => {
   t.is(nextStep(planMove({...gone, mapped: cell2}, {to: {uuid: cell2.uuid.toUpperCase()}})), undefined);
   t.is(nextStep(planMove({...gone, mapped: cell1}, {to: {uuid: cell2.uuid}}))?.name, 'unmap');
