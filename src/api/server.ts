@@ -43,7 +43,7 @@ export type ApiTimeouts = {
 
 const defaults: ApiTimeouts = {headers: 10_000, body: 10_000, request: 2 * 60 * 60_000, grace: 5000};
 
-/** `path` is as it was sent, still escaped. */
+/** `path` is as it was sent, still escaped, without a query: there is none that means anything, and a token may stand in it. */
 export type Handled = {
   requestId: string;
   method: string;
@@ -109,7 +109,7 @@ export function createApi(options: ApiOptions): ApiServer {
     options.onHandled?.({
       requestId,
       method: request.method ?? '',
-      path: request.url ?? '',
+      path: (request.url ?? '').split('?', 1)[0] ?? '',
       // Of the outcome: what a caller saw who hung up, or reads lines, says less.
       status: error === undefined ? 200 : statusOf(error),
       ms: performance.now() - started,
