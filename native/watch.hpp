@@ -48,6 +48,8 @@ class WatchHandle : public Handle {
  private:
   // Notices that nobody asks for: the oldest are dropped.
   static constexpr std::size_t kMostKept = 256;
+  // Bytes of one: whoever may write to the pool may notify, and the rest is not worth its memory.
+  static constexpr std::size_t kMostBytes = 4096;
 
   struct Waiting {
     std::uint64_t ticket;

@@ -85,7 +85,7 @@ void WatchHandle::release(Done done) {
 void WatchHandle::Notified(void* watch, std::uint64_t notify, std::uint64_t cookie, std::uint64_t notifier, void* data,
                            std::size_t length) {
   auto* self = static_cast<WatchHandle*>(watch);
-  self->notified({std::string(static_cast<const char*>(data), length), notifier});
+  self->notified({std::string(static_cast<const char*>(data), std::min(length, kMostBytes)), notifier});
   rados_notify_ack(self->pool->io, self->object.c_str(), notify, cookie, nullptr, 0);
 }
 

@@ -2,8 +2,8 @@ import {stat, statfs} from 'node:fs/promises';
 import {CellarError} from '../core/errors.ts';
 import {isCode} from './file.ts';
 
-/** File systems that several hosts may have mounted, by the number that statfs(2) tells. */
-const shared = new Map([
+/** File systems that several hosts may have mounted, by the number that statfs(2) tells. virtiofs tells FUSE's. */
+export const sharedKinds: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
   [0xff534d42, 'CIFS'],
   [0xfe534d42, 'SMB'],
@@ -11,6 +11,9 @@ const shared = new Map([
   [0x65735546, 'FUSE'],
   [0x01161970, 'GFS2'],
   [0x7461636f, 'OCFS2'],
+  [0x01021997, '9P'],
+  [0x5346414f, 'AFS'],
+  [0x19830326, 'BeeGFS'],
   [0x0bd00bd0, 'Lustre'],
   [0x47504653, 'GPFS'],
 ]);
@@ -22,7 +25,7 @@ const shared = new Map([
 export async function ownerOf(directory: string): Promise<number | undefined> {
   try {
     const {uid} = await stat(directory);
-    const kind = shared.get((await statfs(directory)).type);
+    const kind = sharedKinds.get((await statfs(directory)).type);
     if (kind !== undefined) throw sharedBy(directory, kind);
     return uid;
   } catch (error) {

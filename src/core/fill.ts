@@ -4,7 +4,7 @@ import {awaitFill} from './await-fill.ts';
 import {formatBulletin} from './bulletin.ts';
 import {isStoredAsIs, makeCopy} from './copy.ts';
 import type {Entry} from './entry.ts';
-import {asCellarError, CellarError} from './errors.ts';
+import {asCellarError, CellarError, errorKinds} from './errors.ts';
 import type {ImageRecord, Requester} from './image.ts';
 import {Paced} from './paced.ts';
 import {whyDifferent} from './plan.ts';
@@ -168,12 +168,16 @@ async function writeCopy(
   using progress = new Paced(received => report({image: image.id, received, size: image.size ?? 0}));
   const left = new AbortController(); // a body that nobody began to read does not end by itself
   try {
-    const ownReadable = await isOwnReadable(image, requester, world, signal);
-    const download = await images.download(image, requester, AbortSignal.any([signal, left.signal]));
+    const both = AbortSignal.any([signal, left.signal]);
+    const early = isOwnReadable(image, requester, world, both);
+    early.catch(() => {}); // asked again when the copy is there
+    const download = await images.download(image, requester, both);
     const onReceived = (received: number) => progress.push(received);
     const name = copyName(image.id, generation);
     const sealed = await makeCopy(image, download, world, {name, signal, onReceived});
     progress.flush();
+    // Who cannot say it twice does not know: then the copy outlives the image until it is evicted.
+    const ownReadable = await early.catch(() => isOwnReadable(image, requester, world, signal)).catch(() => false);
     const {snapshot, size, stored, digests, verified, rawDigest} = sealed;
     const entry: Entry = {
       schema: 1,
@@ -195,7 +199,10 @@ async function writeCopy(
   }
 }
 
-/** Asked once, when the copy is made: a 404 later on then means that the image was deleted, and not that we never could see it. */
+/**
+ * Asked when the copy is made: a 404 later on then means that the image was deleted, and not that we never could see it. Fails
+ * when Glance or Keystone do not say: a fault of the moment says nothing about our rights.
+ */
 async function isOwnReadable(
   {id}: ImageRecord,
   {token}: Requester,
@@ -203,10 +210,13 @@ async function isOwnReadable(
   signal: AbortSignal,
 ): Promise<boolean> {
   if (token === undefined) return true;
-  return images.get(id, {}, signal).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await images.get(id, {}, signal);
+    return true;
+  } catch (error) {
+    if (errorKinds[asCellarError(error).kind].retry) throw error;
+    return false;
+  }
 }
 
 /** Generations of this image that neither the index nor the list of the retired names: a filler died. We hold the lease and the claim, so nobody writes or publishes them any more. */

@@ -1,12 +1,13 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {asCellarError, CellarError} from './errors.ts';
-import {gatherFacts} from './facts.ts';
+import {beginFacts, copyOf, type EarlyFacts, gatherFacts} from './facts.ts';
 import {type Filled, fill} from './fill.ts';
 import type {ImageRecord, Requester} from './image.ts';
 import {formatSnapshot, parseLocation, type RbdLocation, sameSnapshot} from './location.ts';
 import {choosePlan, whyNever} from './plan.ts';
-import type {SnapshotSpec} from './ports.ts';
+import type {ParentState, SnapshotSpec} from './ports.ts';
 import {retire} from './retire.ts';
+import {abortable} from './single-flight.ts';
 import type {World} from './world.ts';
 
 /** A snapshot in our cluster that was opened a moment ago and can be cloned. It holds the disk, and not the file. */
@@ -18,17 +19,48 @@ export type Offered = {offer: Offer} | {offer?: undefined; why: string};
 export type OfferOptions = {
   /** Aborts when the asker goes away. */
   signal: AbortSignal;
-  /** ms that the asker waits for a fill. */
+  /** ms that the asker waits, for a fill and for all that has to be found out; but two seconds to see what is there. */
   hold: number;
   /** Without it only what is there is offered. */
   mayFill?: boolean;
+  /** What was begun while Glance was asked. */
+  begun?: EarlyOffer | undefined;
 };
+
+/** What the cell knows of an image whose record is still on its way, and whether its copy is there. */
+export type EarlyOffer = {
+  facts: EarlyFacts;
+  copy: Promise<{spec: SnapshotSpec; state: ParentState} | undefined>;
+  /** By `performance.now()`. */
+  since: number;
+};
+
+/** ms for a look at what is there, also where no fill is waited for. */
+const leastLook = 2000;
+
+/** ms that a look is believed. An evicted copy stays for a minute at least. */
+const fresh = 1000;
+
+/** Asks the cell while Glance is asked. What it answers is for `offerCopy`: until Glance has said yes it is told to nobody. */
+export function beginOffer(imageId: string, world: World, signal: AbortSignal): EarlyOffer {
+  const since = performance.now();
+  const {cell} = world;
+  const facts = beginFacts(imageId, world, signal);
+  const look = async () => {
+    const entry = await facts.cached;
+    const spec = entry && copyOf(cell.copies.pool, entry);
+    return spec && {spec, state: await cell.disks.parentState(spec, signal)};
+  };
+  const copy = look();
+  copy.catch(() => {}); // Glance's no is the answer then
+  return {facts, copy, since};
+}
 
 /**
  * What somebody who clones by himself, as Nova does, can clone instead of downloading the image, whose record Glance has just
  * given for his token. Without a copy one is made. When that takes longer than `hold` there is nothing to offer, and the fill
- * goes on for the next one who asks; when the asker goes away before that, a fill that only he wanted ends. Never rejects: a
- * failure is an event, and nothing to offer.
+ * goes on for the next one who asks; when the asker goes away before that, a fill that only he wanted ends. Nor is there when
+ * Glance, Keystone or the cell do not say in that time what there is. Never rejects: a failure is an event, and nothing to offer.
  */
 export async function offerCopy(
   image: ImageRecord,
@@ -48,8 +80,9 @@ export async function offerCopy(
 }
 
 /**
- * Nova clones only what is said to be `raw`, and where it rebuilds or rescues an instance it takes the kind of the guest's
- * device (disk or CD-ROM) from this very answer. Said to be raw, an ISO would come up as a disk.
+ * Nova clones only what is said to be `raw`, and it takes the kind of an instance's root device (disk or CD-ROM) from this very
+ * answer where it rebuilds the instance, or rescues it beside its own disks (hw_rescue_device). Said to be raw, an ISO would come
+ * up as a disk.
  */
 export const whyNotNova = ({diskFormat}: {diskFormat: string | undefined}): string | undefined =>
   diskFormat === 'iso' ? 'its disk_format is iso, which Nova must be told to make it a CD-ROM' : undefined;
@@ -58,16 +91,19 @@ async function findOffer(
   image: ImageRecord,
   requester: Requester,
   world: World,
-  {signal, hold, mayFill = true}: OfferOptions,
+  {signal, hold, mayFill = true, begun}: OfferOptions,
 ): Promise<Offered> {
-  const facts = await gatherFacts(image, undefined, world, signal);
-  const until = performance.now() + hold;
+  const started = performance.now();
+  const early = begun !== undefined && started - begun.since < fresh ? begun : undefined;
+  using looks = patience(image, Math.max(hold, leastLook), signal);
+  const facts = await looks.take(gatherFacts(image, undefined, world, looks.signal, early?.facts));
   for (let step = 0; step < 10; step++) {
     const plan = choosePlan(image, facts);
     if (plan.kind === 'refuse') return {why: plan.why};
     if (plan.kind === 'fill') {
       if (!mayFill) return {why: plan.why};
-      const filled = await heldFill(image, requester, world, {signal, hold: until - performance.now()});
+      const left = started + hold - performance.now();
+      const filled = await heldFill(image, requester, world, {signal, hold: left});
       if (filled === undefined) return {why: `its fill takes longer than ${Math.round(hold / 1000)} s, and goes on`};
       facts.cached = filled.entry;
       continue;
@@ -77,17 +113,36 @@ async function findOffer(
       return {offer: {fsid: facts.fsid, ...plan.parent, raw: true}};
     }
     // Nova looks at little before it clones, and does not come back when that fails: what is offered must be there.
-    const state = await world.cell.disks.parentState(plan.parent, signal);
+    const seen = step === 0 ? await looks.take(early?.copy) : undefined;
+    const state =
+      seen !== undefined && sameSnapshot(seen.spec, plan.parent)
+        ? seen.state
+        : await looks.take(world.cell.disks.parentState(plan.parent, looks.signal));
     if (state.clonable) {
       world.usage.touch(image.id);
       return {offer: {fsid: facts.fsid, ...plan.parent, raw: true}};
     }
-    await retire(plan.entry, state.why, world, signal);
+    await looks.take(retire(plan.entry, state.why, world, looks.signal));
     facts.cached = undefined;
   }
   throw new CellarError('unavailable', `no copy of image ${image.id} stayed long enough to be offered`, {
     object: image.id,
   });
+}
+
+/** A time for all looks together. A fill is none of them: it goes on. */
+function patience({id}: ImageRecord, ms: number, signal: AbortSignal) {
+  const over = new AbortController();
+  const timer = setTimeout(() => {
+    const why = `whether the cell has a copy of image ${id} was not known within ${Math.round(ms / 1000)} s`;
+    over.abort(new CellarError('timeout', why, {hint: '`cellar status` shows who does not answer', object: id}));
+  }, ms);
+  const both = AbortSignal.any([signal, over.signal]);
+  return {
+    signal: both,
+    take: async <V>(look: V | Promise<V>): Promise<V> => abortable(Promise.resolve(look), both),
+    [Symbol.dispose]: () => clearTimeout(timer),
+  };
 }
 
 /** Does the asker see it in Glance's own answer? Some locations only a service may list. */

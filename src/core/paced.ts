@@ -11,7 +11,7 @@ export class Paced implements Disposable {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(report: (value: number) => void) {
-    this.#report = report;
+    this.#report = quietly(report);
   }
 
   push(value: number): void {
@@ -40,3 +40,11 @@ export class Paced implements Disposable {
     }, pace);
   }
 }
+
+const quietly =
+  (report: (value: number) => void): typeof report =>
+  value => {
+    try {
+      report(value);
+    } catch {}
+  };

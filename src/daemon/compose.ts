@@ -4,15 +4,14 @@ import {type ApiServer, createApi} from '../api/server.ts';
 import {version} from '../config/version.ts';
 import {qemuConverter} from '../convert/converter.ts';
 import type {Filled} from '../core/fill.ts';
-import type {ImageRecord, Requester} from '../core/image.ts';
 import {keepSweeping} from '../core/janitor.ts';
-import {type Offered, type OfferOptions, offerCopy} from '../core/offer.ts';
+import {beginOffer, offerCopy} from '../core/offer.ts';
 import {recover} from '../core/recover.ts';
 import type {Progress} from '../core/request.ts';
 import {SingleFlight, Turns} from '../core/single-flight.ts';
 import {UsageLog} from '../core/usage.ts';
 import type {World} from '../core/world.ts';
-import {createFacade, type Facade} from '../facade/server.ts';
+import {createFacade, type Facade, type FacadeOptions} from '../facade/server.ts';
 import {GlanceClient} from '../glance/client.ts';
 import {Endpoints} from '../glance/endpoints.ts';
 import {parseRecord} from '../glance/record.ts';
@@ -107,7 +106,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     servers: new Endpoints(settings.glance, identity),
     tls: settings.glance,
     parse: parseRecord,
-    offer: offerIn(world, settings.facade.offersNothing),
+    ...offersIn(world, settings.facade.offersNothing),
     ...heeded(observeFacade(log), base),
   };
   return {
@@ -145,7 +144,10 @@ export function compose(settings: Settings, log: Logger): Composed {
   };
 }
 
-const offerIn =
-  (world: World, nothing: string | undefined) =>
-  async (image: ImageRecord, requester: Requester, options: OfferOptions): Promise<Offered> =>
-    nothing === undefined ? offerCopy(image, requester, world, options) : {why: nothing};
+const offersIn = (world: World, nothing: string | undefined): Pick<FacadeOptions, 'begin' | 'offer'> =>
+  nothing === undefined
+    ? {
+        begin: (id, signal) => beginOffer(id, world, signal),
+        offer: (image, requester, options) => offerCopy(image, requester, world, options),
+      }
+    : {offer: async () => ({why: nothing})};

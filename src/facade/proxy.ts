@@ -10,7 +10,7 @@ export type ProxyContext = {
   upstream: Upstream;
   uploads: Uploads;
   show: ShowOptions;
-  /** Aborts when the caller is gone. */
+  /** Aborts when the caller is gone, or has all of the answer. */
   gone: AbortSignal;
   /** Aborts when the agent stops. */
   stop: AbortSignal;
@@ -29,14 +29,14 @@ export async function proxy(
   const {upstream, uploads, gone, stop, expects} = context;
   const shown = shownImage(request);
   const uploaded = request.method === 'PUT' ? uploadPath.exec(request.url ?? '')?.[1] : undefined;
-  if (uploaded !== undefined) uploads.note(uploaded);
+  // Ends with the answer, whatever that is.
+  const early = shown === undefined ? undefined : context.show.begin?.(shown, AbortSignal.any([gone, stop]));
   const {answer, unreachable, unanswered} = await upstream.send(request, {
     signal: gone,
     // What a gzip filter before Glance has packed could not be looked at.
     ...(shown !== undefined && {change: {'accept-encoding': 'identity'}}),
     ...(expects && {onContinue: () => response.writeContinue()}),
   });
-  if (uploaded !== undefined) uploads.note(uploaded);
   if (unreachable !== undefined) {
     if (hasBody(request)) response.shouldKeepAlive = false; // the rest of it is of no use to anybody
     refuse(response, 'Glance cannot be reached from this host.');
@@ -46,7 +46,10 @@ export async function proxy(
     cut(response); // as Glance has hung up
     return unanswered;
   }
+  if (uploaded !== undefined && isTaken(answer)) uploads.note(uploaded);
   if (shown === undefined) await relay(answer, response);
-  else await show(shown, request, answer, response, context.show, {gone, stop, mayFill: !uploads.has(shown)});
+  else await show(shown, request, answer, response, context.show, {gone, stop, early, mayFill: !uploads.has(shown)});
   return undefined;
 }
+
+const isTaken = ({statusCode = 0}: IncomingMessage): boolean => statusCode >= 200 && statusCode < 300;

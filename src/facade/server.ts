@@ -17,6 +17,8 @@ export type FacadeOptions = ShowOptions & {
   tls: TransportOptions;
   /** Connections beyond this are closed at once. */
   maxConnections: number;
+  /** ms for the head of a request, from its first byte, or from the connection on. Default a minute. */
+  headTimeout?: number;
   /** Told of each request when its answer is out. Must not throw. */
   onPassed?: (passed: Passed) => void;
 };
@@ -43,6 +45,7 @@ const idle = 900_000;
 const newcomer = 2000;
 
 export function createFacade(options: FacadeOptions): Facade {
+  const {headTimeout = 60_000} = options;
   const upstream = new Upstream(options.servers, options.tls);
   const uploads = new Uploads();
   const stop = new AbortController();
@@ -51,6 +54,8 @@ export function createFacade(options: FacadeOptions): Facade {
     maxHeaderSize,
     keepAliveTimeout: idle,
     requestTimeout: 0, // an upload takes as long as it takes
+    headersTimeout: headTimeout, // which that would turn off
+    connectionsCheckingInterval: Math.min(30_000, headTimeout / 2),
     requireHostHeader: false,
   });
   server.maxConnections = options.maxConnections;

@@ -2,7 +2,7 @@
 import type {IncomingMessage, ServerResponse} from 'node:http';
 import {asCellarError} from '../core/errors.ts';
 import type {ImageRecord, Requester} from '../core/image.ts';
-import {formatOffer, type Offer, type Offered, type OfferOptions} from '../core/offer.ts';
+import {type EarlyOffer, formatOffer, type Offer, type Offered, type OfferOptions} from '../core/offer.ts';
 import {abortable} from '../core/single-flight.ts';
 import {maxRecord} from './limits.ts';
 import {cut, refuse, relay, relayWith} from './relay.ts';
@@ -11,8 +11,10 @@ import {rewriteRecord} from './rewrite.ts';
 export type ShowOptions = {
   /** Reads a record; fails when it is none. */
   parse(body: unknown, id: string): ImageRecord;
+  /** Begins to look for a copy while Glance is asked; what it finds is for `offer`. */
+  begin?: ((id: string, signal: AbortSignal) => EarlyOffer) | undefined;
   offer(image: ImageRecord, requester: Requester, options: OfferOptions): Promise<Offered>;
-  /** ms that an answer is held while a copy is made. */
+  /** ms that an answer is held, all in all. */
   hold: number;
   /** Told of each answer that was looked at, for a log line. */
   onShown?: ((shown: Shown) => void) | undefined;
@@ -35,6 +37,8 @@ export type ShowContext = {
   gone: AbortSignal;
   /** Aborts when the agent stops. */
   stop: AbortSignal;
+  /** What was begun before Glance had answered. */
+  early: EarlyOffer | undefined;
   /** May a copy be made? */
   mayFill: boolean;
 };
@@ -75,12 +79,13 @@ async function findOffer(
   image: ImageRecord,
   request: IncomingMessage,
   {offer, hold, onShown}: ShowOptions,
-  {gone, stop, mayFill}: ShowContext,
+  {gone, stop, early, mayFill}: ShowContext,
 ): Promise<Offer | undefined> {
   const started = performance.now();
   const requester = requesterOf(request);
   const signal = AbortSignal.any([gone, stop]);
-  const offered: Offered = await abortable(offer(image, requester, {signal, hold, mayFill}), signal).catch(error => ({
+  const offering = offer(image, requester, {signal, hold, mayFill, begun: early});
+  const offered: Offered = await abortable(offering, signal).catch(error => ({
     why: stop.aborted ? 'the agent is stopping' : gone.aborted ? 'the caller went away' : asCellarError(error).message,
   }));
   const held = performance.now() - started;

@@ -14,7 +14,7 @@ export class Uploads {
     this.#now = now;
   }
 
-  /** Once when an upload begins, once when it has ended: it may take hours. */
+  /** When Glance has taken it. Before that the image is not active, and nothing is offered for it anyway. */
   note(imageId: string): void {
     const key = imageId.toLowerCase();
     this.#ends.delete(key); // so that it becomes the youngest

@@ -208,7 +208,7 @@ export interface NativeImage {
   close(): Promise<void>;
 }
 
-/** One notify: its bytes, and who sent it, as lockers are named: `client.${instanceId}`. */
+/** One notify: its bytes, the first 4096 of them, and who sent it, as lockers are named: `client.${instanceId}`. */
 export type Notice = {payload: Buffer; notifier: string};
 
 /** A watch on an object. Every notify is acknowledged at once, whether anybody asks for it or not. */

@@ -1,7 +1,7 @@
 /** Fills that fail: nothing is published, and nothing is left. */
 import {setTimeout as sleep} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
-import {CellarError} from '../../src/core/errors.ts';
+import {CellarError, type ErrorKind} from '../../src/core/errors.ts';
 import {copyName} from '../../src/core/fill.ts';
 import {FakeCell} from '../fakes/cell.ts';
 import {FakeImages} from '../fakes/images.ts';
@@ -172,6 +172,35 @@ test('when the only one who waits leaves, the fill ends and nothing is left by t
   nothingIsLeft(t, cell);
   t.deepEqual(types(world).slice(-2), ['fill-failed', 'copy-removed']);
 });
+
+/** Of our own identity's questions the first ones fail so. */
+function failing(images: FakeImages, kinds: ErrorKind[]) {
+  const get = images.get.bind(images);
+  images.get = async (id, requester) => {
+    const kind = requester.token === undefined ? kinds.shift() : undefined;
+    if (kind !== undefined) throw new CellarError(kind, `Glance said ${kind}`);
+    return get(id, requester);
+  };
+}
+
+for (const [kinds, readable] of [
+  [['unavailable'], true],
+  [['timeout'], true],
+  [['not-found'], false],
+  [['forbidden'], false],
+  [['unauthorized'], false],
+  [['unavailable', 'not-found'], false],
+  [['timeout', 'unavailable'], false],
+] as [ErrorKind[], boolean][]) {
+  test(`whether the image is ours to see, asked with ${kinds.join(', then ')}: ${readable}`, async t => {
+    const {cell, images, image, world} = setUp();
+    failing(images, kinds);
+    const {outcome} = await resolve(world, {image: image.id, requester: {token: 'theirs'}});
+    t.is(outcome, 'filled');
+    t.is((await cell.index.get(image.id))?.ownReadable, readable);
+    t.deepEqual(kinds, []);
+  });
+}
 
 test('a copy that cannot be removed is told, and the error of the fill comes out all the same', async t => {
   const {cell, image, world} = setUp();

@@ -3,7 +3,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
 import type {ImageRecord} from '../../src/core/image.ts';
 import {formatLocation, parseLocation} from '../../src/core/location.ts';
-import {type OfferOptions, offerCopy} from '../../src/core/offer.ts';
+import {beginOffer, type OfferOptions, offerCopy} from '../../src/core/offer.ts';
 import type {World} from '../../src/core/world.ts';
 import {FakeCell} from '../fakes/cell.ts';
 import {FakeImages} from '../fakes/images.ts';
@@ -173,6 +173,75 @@ test('whatever fails is nothing to offer, and an event', async t => {
   cell.disks.fsid = fsid;
   t.is((await ask(image, world)).offer?.pool, 'cellar');
 });
+
+/** With a copy in the cell, and the steps that follow. */
+async function withCopy() {
+  const all = setUp();
+  const {offer} = await ask(all.image, all.world);
+  const steps: string[] = [];
+  all.cell.before = step => {
+    steps.push(step);
+  };
+  return {...all, offer, steps};
+}
+
+test('what was asked while Glance answered is not asked again', async t => {
+  const {image, world, offer, steps} = await withCopy();
+  const begun = beginOffer(image.id, world, never);
+  await begun.copy;
+  const questions = ['fsid', 'index-get', 'parent-state'];
+  t.deepEqual(steps.toSorted(), questions);
+  t.deepEqual(await ask(image, world, {begun}), {offer} as never);
+  t.deepEqual(steps.toSorted(), questions);
+});
+
+test('what was seen too long ago, or of another image, is looked at again', async t => {
+  const {cell, images, image, world, offer, steps} = await withCopy();
+  const old = beginOffer(image.id, world, never);
+  await old.copy;
+  steps.length = 0;
+  cell.images.delete(`cellar/${offer?.image}`); // by hand
+  t.is((await ask(image, world, {mayFill: false, begun: {...old, since: old.since - 5000}})).offer, undefined);
+  t.true(steps.includes('index-get') && steps.includes('parent-state'));
+  const filled = await ask(image, world, {begun: beginOffer(images.add(imageBytes()).id, world, never)});
+  t.is(filled.offer?.pool, 'cellar');
+  t.true(filled.offer?.image.startsWith(image.id));
+});
+
+test('a copy that was seen to be gone while Glance answered is taken out, and made anew', async t => {
+  const {cell, images, image, world, offer} = await withCopy();
+  cell.images.delete(`cellar/${offer?.image}`);
+  const again = await ask(image, world, {begun: beginOffer(image.id, world, never)});
+  t.is(again.offer?.pool, 'cellar');
+  t.not(again.offer?.image, offer?.image);
+  t.is(images.downloads.length, 2);
+});
+
+test('an early look that fails is no offer, and nobody is surprised by it', async t => {
+  const {cell, image, world} = await withCopy();
+  cell.before = () => {
+    throw new Error('Ceph is down');
+  };
+  const begun = beginOffer(image.id, world, never);
+  await new Promise(resolve => setImmediate(resolve));
+  t.like(await ask(image, world, {begun}), {why: 'Ceph is down'});
+});
+
+for (const hung of ['fsid', 'index-get', 'parent-state', 'locations']) {
+  test(`while ${hung} hangs the asker is held for two seconds at least, and no longer than he wants to be`, async t => {
+    const {cell, images, image, world} = await withCopy();
+    const hang = () => new Promise<never>(() => {});
+    if (hung === 'locations') images.locations = hang;
+    cell.before = step => (step === hung ? hang() : undefined);
+    const started = performance.now();
+    const answer = await ask(image, world, {hold: 0});
+    t.true(performance.now() - started > 1900); // what hangs for a moment is waited for
+    t.regex((answer as {why: string}).why, /not known within 2 s/);
+    t.like(world.events.at(-1), {type: 'offer-failed', error: {kind: 'timeout'}});
+    const begun = beginOffer(image.id, world, never);
+    t.regex(((await ask(image, world, {hold: 2500, begun})) as {why: string}).why, /not known within 3 s/);
+  });
+}
 
 test('a hold of nothing fills for the next one', async t => {
   const {images, image, world} = setUp();

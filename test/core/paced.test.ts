@@ -15,6 +15,19 @@ test('the first is passed on at once, then the newest of a while, and nothing tw
   t.deepEqual(passed, [1, 3, 4]);
 });
 
+test('a report that throws ends neither the work nor the reports', async t => {
+  const passed: number[] = [];
+  using paced = new Paced(value => {
+    passed.push(value);
+    throw new Error('a bug');
+  });
+  for (const value of [1, 2]) paced.push(value);
+  while (passed.length < 2) await sleep(5);
+  paced.push(3);
+  paced.flush();
+  t.deepEqual(passed, [1, 2, 3]);
+});
+
 test('what is left is passed on in the end, when that is asked for', async t => {
   const passed: number[] = [];
   const paced = new Paced(value => passed.push(value));

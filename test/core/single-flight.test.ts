@@ -131,6 +131,28 @@ test('who asks with an aborted signal starts nothing', async t => {
   t.is(flights.length, 0);
 });
 
+test('a listener that throws hears the news alone: the flight and the others are none the worse', async t => {
+  const {flights, start} = work();
+  const fills = new SingleFlight<string, number>();
+  const heard: number[] = [];
+  const bad = {
+    signal: never,
+    onProgress: () => {
+      throw new Error('a bug');
+    },
+  };
+  const first = fills.run('a', start, bad);
+  const second = fills.run('a', start, {signal: never, onProgress: at => heard.push(at)});
+  flights[0]?.report(1);
+  const late = fills.run('a', start, bad);
+  flights[0]?.end.resolve('done');
+  t.deepEqual(
+    (await Promise.all([first, second, late])).map(({value}) => value),
+    ['done', 'done', 'done'],
+  );
+  t.deepEqual(heard, [1]);
+});
+
 test('progress reaches all who wait, a late joiner hears the last of it, and it is there to be listed', async t => {
   const {flights, start} = work();
   const fills = new SingleFlight<string, number>();

@@ -3,7 +3,7 @@ import {once} from 'node:events';
 import {connect} from 'node:net';
 import test from 'ava';
 import type {ImageRecord, Requester} from '../../src/core/image.ts';
-import type {Offered, OfferOptions} from '../../src/core/offer.ts';
+import type {EarlyOffer, Offered, OfferOptions} from '../../src/core/offer.ts';
 import {imageId, imageJson} from '../helpers/glance-image.ts';
 import {type SetUp, startFacade} from './setup.ts';
 import {collect, eventually, exchange, readReply, scripted} from './wire.ts';
@@ -24,9 +24,10 @@ async function setUp(
   options: Partial<SetUp> = {},
 ) {
   const asked: Asked[] = [];
+  let now = answer;
   const upstream = await scripted(async (socket, heard) => {
     await heard('\r\n\r\n');
-    socket.end(answer);
+    socket.end(now);
   });
   const facade = await startFacade({
     servers: [upstream.url],
@@ -40,6 +41,10 @@ async function setUp(
     upstream,
     facade,
     asked,
+    /** From now on. */
+    answer(next: string) {
+      now = next;
+    },
     async [Symbol.asyncDispose]() {
       await facade[Symbol.asyncDispose]();
       await upstream[Symbol.asyncDispose]();
@@ -180,6 +185,42 @@ test('after an upload through the facade nothing is filled for the image, for ot
     fixture.asked.map(({options}) => options.mayFill),
     [true, false],
   );
+});
+
+test('an upload that Glance refuses is none', async t => {
+  await using fixture = await setUp(answerOf(text).replace('200 OK', '409 Conflict'));
+  const upload = `PUT ${path}/file HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx`;
+  t.is(readReply(await exchange(fixture.facade.port, upload)).status, 'HTTP/1.1 409 Conflict');
+  fixture.answer(answerOf(text));
+  await exchange(fixture.facade.port, get());
+  t.deepEqual(
+    fixture.asked.map(({options}) => options.mayFill),
+    [true],
+  );
+});
+
+test('the look for a copy begins before Glance answers, and ends with a no of its', async t => {
+  const looks: {id: string; signal: AbortSignal; asked: number}[] = [];
+  const early = {} as EarlyOffer;
+  await using fixture = await setUp(answerOf(text), undefined, {
+    begin: (id, signal) => {
+      looks.push({id, signal, asked: fixture.upstream.received.length});
+      return early;
+    },
+  });
+  await exchange(fixture.facade.port, get());
+  t.like(looks, [{id: imageId, asked: 0}]);
+  t.is(fixture.asked[0]?.options.begun, early);
+  fixture.answer('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
+  const caller = connect(fixture.facade.port, '127.0.0.1');
+  caller.write(get().replace('Connection: close\r\n', ''));
+  await once(caller, 'data');
+  t.is(looks.length, 2);
+  t.is(fixture.asked.length, 1);
+  await eventually(() => looks[1]?.signal.aborted ?? false);
+  caller.destroy();
+  await exchange(fixture.facade.port, get('/v2/schemas/image'));
+  t.is(looks.length, 2);
 });
 
 test('the agent stops: what is held is 503 at once, what runs may end, and new connections are refused', async t => {

@@ -1,4 +1,5 @@
 /** What a real Glance does not do on demand: a scripted server, asked directly and through the facade. */
+import {once} from 'node:events';
 import {mkdtemp, readFile, rm} from 'node:fs/promises';
 import {connect} from 'node:net';
 import {tmpdir} from 'node:os';
@@ -260,14 +261,37 @@ test('a body is sent on as it comes, framed as it came, and the caller is asked 
   caller.destroy();
 });
 
-test('an expectation that Glance refuses: the caller gets the refusal, and keeps its body', async t => {
-  await using upstream = await answering('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
-  await using facade = await startFacade({servers: [upstream.url]});
-  const request =
-    'PUT /v2/images/x/file HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n';
-  const received = await exchange(facade.port, request, all => all.includes('\r\n\r\n'));
-  t.regex(received.toString(), /^HTTP\/1\.1 401 Unauthorized\r\n/);
-});
+for (const kept of [true, false]) {
+  test(`an expectation that a Glance which ${kept ? 'keeps' : 'ends'} its connection refuses: the caller gets the refusal, keeps its body, and begins anew`, async t => {
+    await using upstream = await answering('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n', !kept);
+    await using facade = await startFacade({servers: [upstream.url]});
+    const request =
+      'PUT /v2/images/x/file HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n';
+    const received = (await exchange(facade.port, request)).toString(); // until the facade closes
+    t.regex(received, /^HTTP\/1\.1 401 Unauthorized\r\n/);
+    t.regex(received, /\r\nConnection: close\r\n/i);
+  });
+}
+
+for (const before of ['', get('/v2/x').replace('Connection: close\r\n', '')]) {
+  test(`${before ? 'after an answer, ' : ''}half a head is waited for as long as a head may take; a body may take longer`, async t => {
+    await using upstream = await scripted(async (socket, heard) => {
+      await Promise.race([heard('GET /v2/x '), heard('\r\n\r\nall')]);
+      socket.end('HTTP/1.1 204 No Content\r\n\r\n');
+    });
+    await using facade = await startFacade({servers: [upstream.url], headTimeout: 3000});
+    const uploader = connect(facade.port, '127.0.0.1');
+    const uploaded = collect(uploader);
+    uploader.write('PUT /v2/images/x/file HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nConnection: close\r\n\r\na');
+    const caller = connect(facade.port, '127.0.0.1');
+    caller.write(before);
+    if (before) t.regex(String((await once(caller, 'data'))[0]), /^HTTP\/1\.1 204 /);
+    caller.write('GET /v2/x HTTP/1.1\r\nHo');
+    await collect(caller); // until the facade closes
+    uploader.write('ll');
+    t.is(readReply(await uploaded).status, 'HTTP/1.1 204 No Content');
+  });
+}
 
 for (const end of [true, false]) {
   test(`Glance refuses a body that it has not read${end ? ', and hangs up' : ''}: whoever sends it all first can do so, and ask again`, async t => {

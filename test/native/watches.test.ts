@@ -31,7 +31,7 @@ const text = (value: string) => Buffer.from(value);
 test('a watcher gets what others tell, in order, byte for byte, and who told it', async t => {
   const {object, watch} = await watched(t);
   const {pool, client} = await another(t);
-  const payloads = [text('one'), Buffer.alloc(0), randomBytes(100_000), text('four')];
+  const payloads = [text('one'), Buffer.alloc(0), randomBytes(4096), text('four')];
   const first = watch.next(10_000);
   for (const payload of payloads) t.deepEqual(await pool.notify(object, payload, 5000), {acks: 1, timeouts: 0});
   t.deepEqual(await first, {payload: text('one'), notifier: client});
@@ -40,6 +40,15 @@ test('a watcher gets what others tell, in order, byte for byte, and who told it'
     t.true(notice?.payload.equals(payload));
     t.is(notice?.notifier, client);
   }
+});
+
+test('of a long one the first 4096 bytes are kept, whether somebody waits for it or not', async t => {
+  const {object, watch} = await watched(t);
+  const {pool} = await another(t);
+  const payload = randomBytes(100_000);
+  const waiting = watch.next(10_000);
+  for (let count = 0; count < 2; count++) t.like(await pool.notify(object, payload, 5000), {acks: 1});
+  for (const notice of [await waiting, await watch.next(1000)]) t.deepEqual(notice?.payload, payload.subarray(0, 4096));
 });
 
 test('several who wait are answered in the order they asked', async t => {
