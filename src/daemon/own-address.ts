@@ -3,7 +3,7 @@ import type {Address} from '../config/names.ts';
 
 /**
  * Does this URL of Glance lead to our own facade? nova.conf says so on a host where Nova uses it, and asking ourselves would never
- * end. Names other than localhost are not looked up.
+ * end. Names other than localhost are not looked up: under such a one the facade sees that its own requests come back.
  */
 export function isOwn(url: string, listen: Address, ours: readonly string[] = hostAddresses()): boolean {
   const {protocol, hostname, port} = URL.parse(url.includes('//') ? url : `http://${url}`) ?? {};

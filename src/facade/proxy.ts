@@ -1,6 +1,6 @@
 /** One request, from its headers to the last byte of its answer. */
 import type {IncomingMessage, ServerResponse} from 'node:http';
-import type {CellarError} from '../core/errors.ts';
+import {CellarError} from '../core/errors.ts';
 import {cut, refuse, relay} from './relay.ts';
 import {type ShowOptions, show, shownImage} from './show.ts';
 import type {Uploads} from './uploads.ts';
@@ -27,6 +27,10 @@ export async function proxy(
   context: ProxyContext,
 ): Promise<CellarError | undefined> {
   const {upstream, uploads, gone, stop, expects} = context;
+  if (upstream.isOurs(request.socket)) {
+    refuse(response, 'What the cellar agent of this host takes for Glance is the agent itself.');
+    return loop(request);
+  }
   const shown = shownImage(request);
   const uploaded = request.method === 'PUT' ? uploadPath.exec(request.url ?? '')?.[1] : undefined;
   // Ends with the answer, whatever that is.
@@ -51,5 +55,10 @@ export async function proxy(
   else await show(shown, request, answer, response, context.show, {gone, stop, early, mayFill: !uploads.has(shown)});
   return undefined;
 }
+
+const loop = ({method}: IncomingMessage): CellarError =>
+  new CellarError('config', `${method} at Glance came back to the facade: its address leads to this agent`, {
+    hint: 'set [facade] upstream to the URL of the real Glance',
+  });
 
 const isTaken = ({statusCode = 0}: IncomingMessage): boolean => statusCode >= 200 && statusCode < 300;

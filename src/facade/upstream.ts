@@ -43,6 +43,8 @@ export class Upstream {
   readonly #fresh: Agents;
   /** ms for a connection, TLS included. */
   readonly #connectTimeout: number;
+  /** Our ends of the connections that are open. */
+  readonly #ends = new Set<string>();
   #known: string[] = [];
 
   /** `config` when a file of the TLS options cannot be used. */
@@ -74,12 +76,24 @@ export class Upstream {
     }
   }
 
+  /** Did we make this connection ourselves? Then what is taken for Glance leads back to us, under whatever name. */
+  isOurs({remoteAddress, remotePort}: Socket): boolean {
+    return this.#ends.has(endOf(remoteAddress, remotePort));
+  }
+
   close(): void {
     for (const {http: plain, https: secure} of [this.#pooled, this.#fresh]) {
       plain.destroy();
       secure.destroy();
     }
   }
+
+  readonly #onConnected = (socket: Socket): void => {
+    const end = endOf(socket.localAddress, socket.localPort);
+    if (this.#ends.has(end)) return; // it is used again
+    this.#ends.add(end);
+    socket.once('close', () => this.#ends.delete(end));
+  };
 
   /** While Keystone is down, Glance is where it was. */
   async #list(signal: AbortSignal): Promise<string[]> {
@@ -96,24 +110,26 @@ export class Upstream {
    * one; what changes something is not sent over such a connection in the first place.
    */
   async #sendTo(server: string, request: IncomingMessage, options: SendOptions): Promise<Sent> {
-    const connectTimeout = this.#connectTimeout;
+    const how = {...options, connectTimeout: this.#connectTimeout, onConnected: this.#onConnected};
     const mayRepeat = (request.method === 'GET' || request.method === 'HEAD') && !hasBody(request);
     if (mayRepeat) {
-      const sent = await sendOnce(server, request, this.#pooled, {...options, connectTimeout});
+      const sent = await sendOnce(server, request, this.#pooled, how);
       if (sent.answer !== undefined || !sent.reused || options.signal.aborted) return sent;
     }
-    return sendOnce(server, request, this.#fresh, {...options, connectTimeout});
+    return sendOnce(server, request, this.#fresh, how);
   }
 }
 
 /** `reached`: the request, or a part of it, may have got there. `reused`: the connection was an old one. */
 type Sent = {answer: IncomingMessage} | {answer?: undefined; error: Error; reached: boolean; reused: boolean};
 
+type Connecting = {connectTimeout: number; onConnected: (socket: Socket) => void};
+
 function sendOnce(
   server: string,
   request: IncomingMessage,
   agents: Agents,
-  {signal, change = {}, onContinue, connectTimeout}: SendOptions & {connectTimeout: number},
+  {signal, change = {}, onContinue, connectTimeout, onConnected}: SendOptions & Connecting,
 ): Promise<Sent> {
   const {protocol, hostname, port, host, pathname} = new URL(server);
   const secure = protocol === 'https:';
@@ -136,8 +152,9 @@ function sendOnce(
   return new Promise(resolve => {
     let reached = false;
     // Not a byte of the body is taken before there is a connection: then it can still go to another server.
-    onConnected(out, secure, () => {
+    whenConnected(out, secure, socket => {
       clearTimeout(slow);
+      onConnected(socket);
       reached = true;
       if (hasBody(request)) request.pipe(out);
       else out.end();
@@ -158,14 +175,17 @@ function sendOnce(
   });
 }
 
+/** An IPv4 address is the same in an IPv6 one. */
+const endOf = (address = '', port = 0): string => `${address.replace(/^::ffff:/i, '')} ${port}`;
+
 const noConnection = (ms: number): Error =>
   Object.assign(new Error(`no connection within ${ms} ms`), {code: 'ETIMEDOUT'});
 
-function onConnected(out: ClientRequest, secure: boolean, act: () => void): void {
+function whenConnected(out: ClientRequest, secure: boolean, act: (socket: Socket) => void): void {
   out.once('socket', (socket: Socket) => {
     socket.setKeepAlive(true, probed);
-    if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', act);
-    else act();
+    if (socket.connecting) socket.once(secure ? 'secureConnect' : 'connect', () => act(socket));
+    else act(socket);
   });
 }
 

@@ -173,6 +173,22 @@ test('a server that takes the connection and never agrees on TLS is passed over,
   await eventually(() => silent.open() === 0);
 });
 
+for (const method of ['GET', 'PUT']) {
+  test(`what is taken for Glance is the facade itself, under another name: ${method} does not go round`, async t => {
+    const servers: string[] = [];
+    await using facade = await startFacade({servers});
+    servers.push(`http://localhost:${facade.port}`);
+    const request = `${method} /v2/images/x HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+    for (let time = 0; time < 2; time++) {
+      const {status, body} = readReply(await exchange(facade.port, request));
+      t.is(status, 'HTTP/1.1 503 Service Unavailable');
+      t.regex(body.toString(), /is the agent itself/);
+    }
+    await eventually(() => facade.passed.length === 4);
+    t.deepEqual(facade.passed.map(({error}) => error?.kind).toSorted(), ['config', 'config', undefined, undefined]);
+  });
+}
+
 test('while nobody says where Glance is, it is where it was', async t => {
   await using upstream = await answering('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   let known: string[] | undefined;
