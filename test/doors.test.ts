@@ -20,6 +20,7 @@ const doors: Record<string, (string | RegExp)[]> = {
   service: ['service', 'core'],
   api: ['api', 'core'],
   facade: ['facade', 'core', 'http'],
+  metrics: ['metrics', 'core'],
   // settings.ts is what the configuration means to the parts, which the doctor makes as the agent does
   doctor: [
     'doctor',
@@ -38,6 +39,7 @@ const doors: Record<string, (string | RegExp)[]> = {
     'registrar',
     'core',
     'config',
+    'metrics',
     'keystone',
     'http',
     'nova',
@@ -69,6 +71,7 @@ const doors: Record<string, (string | RegExp)[]> = {
     'config',
     'api',
     'facade',
+    'metrics',
     'nova',
     'oslo',
     'service',
@@ -91,6 +94,7 @@ const libraries: Record<string, string[]> = {
   service: [],
   api: ['got', 'zod'],
   facade: [],
+  metrics: ['prom-client'],
   doctor: [],
   registrar: ['zod', 'pino'],
   host: [],

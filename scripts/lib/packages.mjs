@@ -30,6 +30,7 @@ export const packages = {
   'rabbitmq-server': 'message bus of the test Nova',
   'python3-pymysql': 'the test Nova reaches MariaDB with it',
   'libvirt-clients': 'virsh, which looks at guests of the test Nova',
+  prometheus: 'scrapes a real agent, and checks the alert rules (promtool); never started as a service',
   // image formats, and the configuration parser ours is compared with
   'qemu-utils': 'qemu-img',
   'qemu-block-extra': "qemu-img's rbd driver",

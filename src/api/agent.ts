@@ -29,6 +29,8 @@ export interface Agent {
   unpinImage(id: string, signal: AbortSignal): Promise<Pinning>;
   /** Idempotent: without a copy it is `evicted: false`. `conflict` when it is pinned. */
   evictImage(id: string, signal: AbortSignal): Promise<Eviction>;
+  /** In the text format of Prometheus; asks nobody. */
+  metrics(): Promise<{type: string; text: string}>;
   /** Never waits for a dead Ceph or Glance: what is not known is said to be unknown. */
   status(signal: AbortSignal): Promise<Status>;
 }

@@ -13,6 +13,7 @@ export interface Answer {
    */
   stream(): {progress(progress: Progress): void; result(answer: object): void};
   json(body: object): void;
+  text(type: string, text: string): void;
   fail(error: CellarError): void;
 }
 
@@ -48,6 +49,10 @@ export function answerOn(response: ServerResponse, options: AnswerOptions): Answ
 
   return {
     json: body => send(200, body),
+    text: (type, text) => {
+      head(200, type, {'Content-Length': String(Buffer.byteLength(text))});
+      response.end(text);
+    },
     stream: () => {
       const write = throttle(response, options.progressInterval);
       const begin = () => {

@@ -8,7 +8,7 @@ import {readBody, refuseBody} from './body.ts';
 import {failure} from './problem.ts';
 import {refuseBrowsers, requesterOf, wantsLines} from './request.ts';
 import {findRoute} from './router.ts';
-import {type Route, routes} from './routes.ts';
+import {type Call, type Route, routes, type TextRoute} from './routes.ts';
 
 /** What the server knows about this request and its neighbours. */
 export type Context = {
@@ -54,9 +54,19 @@ export async function handle(
   }
 }
 
-type Parts = Omit<Parameters<Route['run']>[0], 'onProgress'> & {requester: Requester};
+type Parts = Omit<Call, 'onProgress'> & {requester: Requester};
 
-async function run(route: Route, call: Parts, request: IncomingMessage, answer: Answer, grace: number): Promise<void> {
+async function run(
+  route: Route | TextRoute,
+  call: Parts,
+  request: IncomingMessage,
+  answer: Answer,
+  grace: number,
+): Promise<void> {
+  if (route.text !== undefined) {
+    const {type, text} = await settled(route.text(call), call.signal, grace);
+    return answer.text(type, text);
+  }
   if (!route.streams || !wantsLines(request)) {
     answer.json(await settled(route.run({...call, onProgress: undefined}), call.signal, grace));
     return;
@@ -66,7 +76,7 @@ async function run(route: Route, call: Parts, request: IncomingMessage, answer: 
   lines.result(await settled(route.run({...call, onProgress}), call.signal, grace));
 }
 
-function bodyOf(request: IncomingMessage, route: Route, timeout: number, signal: AbortSignal): unknown {
+function bodyOf(request: IncomingMessage, route: Route | TextRoute, timeout: number, signal: AbortSignal): unknown {
   if (route.body !== undefined) return readBody(request, timeout, signal);
   refuseBody(request);
   return undefined;

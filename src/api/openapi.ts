@@ -3,7 +3,7 @@ import {writeFile} from 'node:fs/promises';
 import {z} from 'zod';
 import {errorKinds} from '../core/errors.ts';
 import {diskName, imageId, poolName, token} from './names.ts';
-import {type Route, routes} from './routes.ts';
+import {type Route, routes, type TextRoute} from './routes.ts';
 import * as wire from './wire.ts';
 
 /** The whole document. The same routes give the same text, so a test can compare the file. */
@@ -88,7 +88,20 @@ function operations(path: string): object {
 
 const pathParameters: Record<string, z.ZodType> = {pool: poolName, name: diskName, id: imageId};
 
-function operation({summary, body, answer, streams}: Route): object {
+function operation(route: Route | TextRoute): object {
+  if (route.text === undefined) return jsonOperation(route);
+  const content = {[route.media]: {schema: {type: 'string'}}};
+  return {
+    summary: route.summary,
+    parameters: [requestId],
+    responses: {
+      200: {description: 'done', headers: answerHeaders, content},
+      default: {$ref: '#/components/responses/error'},
+    },
+  };
+}
+
+function jsonOperation({summary, body, answer, streams}: Route): object {
   return {
     summary,
     parameters: [requestId, ...(body ? [tokenHeader] : [])],

@@ -29,8 +29,18 @@ export type Route<Answer extends z.ZodType<object, object> = z.ZodType<object, o
   answer: Answer;
   /** Can its answer be lines? */
   streams?: true;
+  text?: undefined;
   /** Checks what is left to check, then asks the agent. */
   run(call: Call): Promise<z.input<Answer>>;
+};
+
+/** One whose answer is no JSON. */
+export type TextRoute = Routed & {
+  summary: string;
+  body?: undefined;
+  /** What the answer is, for the published description. */
+  media: string;
+  text(call: Omit<Call, 'onProgress'>): Promise<{type: string; text: string}>;
 };
 
 /** Ties `run` to `answer`, so that the compiler holds the table to its own schemas. */
@@ -38,7 +48,7 @@ const route = <Answer extends z.ZodType<object, object>>(spec: Route<Answer>): R
 
 const v1 = <Value extends object>(value: Value) => ({schema: 1 as const, ...value});
 
-export const routes: readonly Route[] = [
+export const routes: readonly (Route | TextRoute)[] = [
   route({
     method: 'PUT',
     path: '/v1/disks/{pool}/{name}',
@@ -135,6 +145,13 @@ export const routes: readonly Route[] = [
     answer: wire.healthAnswer,
     run: async () => v1({state: 'ok' as const}),
   }),
+  {
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Metrics in the text format of Prometheus',
+    media: wire.mediaTypes.metrics,
+    text: ({agent}) => agent.metrics(),
+  },
 ];
 
 const disk = ({pool, name}: Record<string, string>) => ({

@@ -25,6 +25,8 @@ export type ApiOptions = {
   timeouts?: Partial<ApiTimeouts>;
   /** Milliseconds between two progress lines of one answer. */
   progressInterval?: number;
+  /** Around each request, with its id. */
+  within?: <V>(requestId: string, work: () => V) => V;
   /** Told of each request when its answer is out, for a log line. Must not throw. */
   onHandled?: (handled: Handled) => void;
 };
@@ -102,7 +104,8 @@ export function createApi(options: ApiOptions): ApiServer {
     response.on('error', () => {});
     const stopping = () => closed !== undefined;
     const context = {agent, version, requestId, timeouts, progressInterval, signal: stop.signal, stopping, others};
-    const error = await handle(request, response, context);
+    const {within = (_, work) => work()} = options;
+    const error = await within(requestId, () => handle(request, response, context));
     await connections.end(socket, response);
     inFlight -= 1;
     if (stopping()) connections.closeIdle();

@@ -18,7 +18,11 @@ export const headers = {
   token: 'X-Auth-Token',
 } as const;
 
-export const mediaTypes = {json: 'application/json', ndjson: 'application/x-ndjson'} as const;
+export const mediaTypes = {
+  json: 'application/json',
+  ndjson: 'application/x-ndjson',
+  metrics: 'text/plain; version=0.0.4',
+} as const;
 
 const schema = z.literal(1);
 const bytes = z.int().nonnegative();

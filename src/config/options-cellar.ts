@@ -205,6 +205,12 @@ export const cellarOptions = {
       help: 'The permissions of the socket.',
       reason: 'Owner and group; whoever can connect can have disks made and removed.',
     }),
+    metrics_listen: ours(address(), {
+      default: '',
+      help: 'Where metrics are served to Prometheus over TCP, as GET /metrics, such as 127.0.0.1:9298. Empty: only on the socket of the API.',
+      reason:
+        'Whoever reaches the address reads them: how much this host does and how well, and no name of an image or a project.',
+    }),
     log_level: ours(choice(['debug', 'info', 'warn', 'error']), {
       default: 'info',
       reload: true,

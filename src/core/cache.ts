@@ -87,7 +87,7 @@ export async function evict(imageId: string, world: World, signal: AbortSignal):
   const [entry, retired] = await Promise.all([index.get(imageId, signal), index.retired(signal)]);
   let evicted = false;
   if (entry !== undefined) {
-    evicted = await retire(entry, 'it was evicted by hand', world, signal, {sparePinned: true});
+    evicted = await retire(entry, 'it was evicted by hand', world, signal, {reason: 'by-hand', sparePinned: true});
     if (!evicted && (await index.pins(signal)).includes(imageId)) throw isPinned(imageId);
   }
   for (const one of retired.filter(({image, quarantined}) => image === imageId && quarantined))
@@ -99,23 +99,37 @@ export type Verified = {image: string; rbdImage: string; size: number; intact: b
 
 /** Reads the copy back and compares its digest with what was stored. A copy that differs is quarantined: nobody clones it any more. */
 export async function verify(imageId: string, world: World, {signal, onProgress}: RunOptions): Promise<Verified> {
-  const {cell} = world;
+  const {cell, emit} = world;
   const entry = await cell.index.get(imageId, signal);
   if (entry === undefined) throw noCopy(imageId);
-  const {rbdImage, snapshot, size} = entry;
+  const {rbdImage, size} = entry;
+  const told = (result: 'intact' | 'damaged' | 'failed') =>
+    emit({type: 'copy-verified', image: imageId, name: rbdImage, result});
+  try {
+    const intact = await isIntact(entry, world, {signal, ...(onProgress && {onProgress})});
+    if (!intact) {
+      const why = 'its bytes are not those that were stored';
+      const options = {reason: 'damaged', quarantined: true} as const;
+      if (!(await retire(entry, why, world, signal, options))) throw leftMeanwhile(imageId);
+    }
+    told(intact ? 'intact' : 'damaged');
+    return {image: imageId, rbdImage, size, intact};
+  } catch (error) {
+    if (!signal.aborted) told('failed');
+    throw error;
+  }
+}
+
+async function isIntact(entry: Entry, {cell}: World, {signal, onProgress}: RunOptions): Promise<boolean> {
+  const {image, rbdImage, snapshot, size} = entry;
   const hash = createHash(rawDigestAlgo);
   let received = 0;
   for await (const chunk of cell.copies.read(rbdImage, snapshot, signal)) {
     hash.update(chunk);
     received += chunk.length;
-    onProgress?.({image: imageId, received, size});
+    onProgress?.({image, received, size});
   }
-  const intact = hash.digest('hex') === entry.rawDigest;
-  if (!intact) {
-    const why = 'its bytes are not those that were stored';
-    if (!(await retire(entry, why, world, signal, {quarantined: true}))) throw leftMeanwhile(imageId);
-  }
-  return {image: imageId, rbdImage, size, intact};
+  return hash.digest('hex') === entry.rawDigest;
 }
 
 const noCopy = (imageId: string) =>

@@ -1,4 +1,5 @@
 import type {Entry} from './entry.ts';
+import type {RetireReason} from './events.ts';
 
 /** A copy that the index names no more. It goes when nobody may still be cloning it and it has no clones. */
 export type Retired = {
@@ -64,7 +65,7 @@ export type CacheFacts = {
   now: number;
 };
 
-export type Victim = {entry: Entry; why: string};
+export type Victim = {entry: Entry; why: string; reason: RetireReason};
 
 /**
  * Which copies have to go: those idle too long, then the least recently used until size and fill are within bounds. Pinned ones
@@ -75,16 +76,21 @@ export function chooseVictims(facts: CacheFacts): Victim[] {
   const used = (entry: Entry) => Math.max(facts.lastUse.get(entry.image) ?? 0, Date.parse(entry.created) || 0);
   const candidates = entries.filter(({image}) => !pinned.has(image)).sort((a, b) => used(a) - used(b));
   const idle = candidates.filter(entry => limits.maxIdle > 0 && now - used(entry) > limits.maxIdle);
-  const victims = idle.map(entry => ({entry, why: `it was not used for ${duration(now - used(entry))}`}));
+  const victims: Victim[] = idle.map(entry => ({
+    entry,
+    why: `it was not used for ${duration(now - used(entry))}`,
+    reason: 'idle',
+  }));
   const rest = candidates.slice(idle.length); // sorted: the idle ones come first
   const freed = idle.reduce((sum, entry) => sum + entry.stored, 0);
   const size = bySize(facts) - freed;
   const fill = byFill(facts) - freed;
+  const reason = size >= fill ? 'max_size' : 'max_fill';
   const why = size >= fill ? 'the copies are more than max_size' : 'the pool is fuller than max_fill';
   let excess = Math.max(size, fill);
   for (const entry of rest) {
     if (excess <= 0) break;
-    victims.push({entry, why: `${why}, and it was used least recently`});
+    victims.push({entry, why: `${why}, and it was used least recently`, reason});
     excess -= entry.stored;
   }
   return victims;

@@ -71,28 +71,40 @@ async function fillOrWait(
 ): Promise<Filled> {
   const {cell, limits, emit} = world;
   const started = performance.now();
-  for (;;) {
-    const looked = performance.now();
-    const entry = await cell.index.get(image.id, caller);
-    if (entry !== undefined && whyDifferent(image, entry) === undefined) return {entry, glanceBytes: 0, ms: 0};
-    const lease = await cell.leases.acquire(fillLease(image.id), caller);
-    if (lease !== undefined) {
-      try {
-        return await fillUnderLease(image, requester, world, lease, {signal: caller, report});
-      } finally {
-        await lease.release();
+  let waiting = false;
+  const waited = (outcome: 'copy' | 'turn' | 'failed') => {
+    if (waiting) emit({type: 'fill-waited', image: image.id, outcome, ms: performance.now() - started});
+    waiting = false;
+  };
+  try {
+    for (;;) {
+      const looked = performance.now();
+      const entry = await cell.index.get(image.id, caller);
+      if (entry !== undefined && whyDifferent(image, entry) === undefined) {
+        waited('copy');
+        return {entry, glanceBytes: 0, ms: 0};
       }
+      const lease = await cell.leases.acquire(fillLease(image.id), caller);
+      if (lease !== undefined) {
+        waited('turn');
+        try {
+          return await fillUnderLease(image, requester, world, lease, {signal: caller, report});
+        } finally {
+          await lease.release();
+        }
+      }
+      waiting = true;
+      const most = started + limits.waitTimeout - performance.now();
+      if (most <= 0) throw waitedInVain(image, limits.waitTimeout);
+      const holder = (await cell.leases.holder(fillLease(image.id), caller)) ?? 'nobody';
+      emit({type: 'fill-waiting', image: image.id, holder});
+      await awaitFill(image.id, fillLease(image.id), world, {signal: caller, report, most});
+      const early = Math.min(betweenLooks, limits.waitPoll) - (performance.now() - looked);
+      if (early > 0) await sleep(early, undefined, {signal: caller});
     }
-    const most = started + limits.waitTimeout - performance.now();
-    if (most <= 0) throw waitedInVain(image, limits.waitTimeout);
-    emit({
-      type: 'fill-waiting',
-      image: image.id,
-      holder: (await cell.leases.holder(fillLease(image.id), caller)) ?? 'nobody',
-    });
-    await awaitFill(image.id, fillLease(image.id), world, {signal: caller, report, most});
-    const early = Math.min(betweenLooks, limits.waitPoll) - (performance.now() - looked);
-    if (early > 0) await sleep(early, undefined, {signal: caller});
+  } catch (error) {
+    waited('failed');
+    throw error;
   }
 }
 
@@ -103,7 +115,7 @@ async function fillUnderLease(
   lease: Lease,
   {signal: caller, report}: Flight<Progress>,
 ): Promise<Filled> {
-  const {cell, emit, limits} = world;
+  const {cell, emit, limits, self} = world;
   const deadline = AbortSignal.timeout(limits.fillTimeout);
   const signal = AbortSignal.any([caller, lease.lost, deadline]);
   const started = performance.now();
@@ -119,7 +131,8 @@ async function fillUnderLease(
     emit({type: 'fill-started', image: image.id, generation, size});
     const tell = (progress: Progress) => {
       report(progress);
-      lease.tell(formatBulletin({...progress, generation}));
+      emit({type: 'fill-progress', ...progress});
+      lease.tell(formatBulletin({...progress, generation, host: self.host}));
     };
     tell({image: image.id, received: 0, size});
     await removeLeftovers(image.id, world, signal);
@@ -129,7 +142,7 @@ async function fillUnderLease(
     const {entry} = copy;
     if (!(await cell.index.publish(entry, replaces, signal))) throw outrun(image);
     const ms = performance.now() - started;
-    emit({type: 'fill-published', image: image.id, generation, size, written: copy.written, ms});
+    emit({type: 'fill-published', image: image.id, generation, size, disk: entry.size, written: copy.written, ms});
     return {entry, glanceBytes: size, ms};
   } catch (error) {
     const failure = lease.lost.aborted
@@ -137,7 +150,8 @@ async function fillUnderLease(
       : deadline.aborted
         ? tookTooLong(image, limits.fillTimeout)
         : error;
-    emit({type: 'fill-failed', image: image.id, generation, error: asCellarError(failure)});
+    const ms = performance.now() - started;
+    emit({type: 'fill-failed', image: image.id, generation, error: asCellarError(failure), ms});
     await withdraw(image.id, generation, world).catch(() => {}); // recovery tries again
     throw failure;
   }

@@ -1,5 +1,6 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {asCellarError} from './errors.ts';
+import type {JanitorStep} from './events.ts';
 import {fillLeases} from './fill.ts';
 import type {Lease} from './ports.ts';
 import {recover} from './recover.ts';
@@ -56,10 +57,11 @@ async function round(world: World, signal: AbortSignal): Promise<void> {
   await step('limits', world, signal, () => makeRoom(0, world, signal));
   await step('retired copies', world, signal, () => removeRetired(world, signal));
   await step('usage', world, signal, () => forgetUsage(world, signal));
+  world.emit({type: 'janitor-done'});
 }
 
 /** A step that fails does not keep the others. */
-async function step(name: string, {emit}: World, signal: AbortSignal, act: () => Promise<unknown>): Promise<void> {
+async function step(name: JanitorStep, {emit}: World, signal: AbortSignal, act: () => Promise<unknown>): Promise<void> {
   if (signal.aborted) return;
   try {
     await act();

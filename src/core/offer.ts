@@ -1,5 +1,6 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {asCellarError, CellarError} from './errors.ts';
+import type {NotOffered} from './events.ts';
 import {beginFacts, copyOf, type EarlyFacts, gatherFacts} from './facts.ts';
 import {type Filled, fill} from './fill.ts';
 import type {ImageRecord, Requester} from './image.ts';
@@ -13,8 +14,8 @@ import type {World} from './world.ts';
 /** A snapshot in our cluster that was opened a moment ago and can be cloned. It holds the disk, and not the file. */
 export type Offer = RbdLocation & {raw: true};
 
-/** `why` in words for an operator: why there is nothing to offer, which is never an error. */
-export type Offered = {offer: Offer} | {offer?: undefined; why: string};
+/** `why` in words for an operator: why there is nothing to offer, which is never an error; `reason` for counting. */
+export type Offered = {offer: Offer} | {offer?: undefined; why: string; reason?: NotOffered};
 
 export type OfferOptions = {
   /** Aborts when the asker goes away. */
@@ -68,14 +69,16 @@ export async function offerCopy(
   world: World,
   options: OfferOptions,
 ): Promise<Offered> {
-  const never = whyNever(image) ?? whyNotNova(image);
-  if (never !== undefined) return {why: never};
+  const never = whyNever(image);
+  if (never !== undefined) return {why: never, reason: 'not-served'};
+  const notNova = whyNotNova(image);
+  if (notNova !== undefined) return {why: notNova, reason: 'iso'};
   try {
     return await findOffer(image, requester, world, options);
   } catch (thrown) {
     const error = asCellarError(thrown);
     if (!options.signal.aborted) world.emit({type: 'offer-failed', image: image.id, error});
-    return {why: error.message};
+    return {why: error.message, reason: options.signal.aborted ? 'left' : 'failed'};
   }
 }
 
@@ -99,17 +102,21 @@ async function findOffer(
   const facts = await looks.take(gatherFacts(image, undefined, world, looks.signal, early?.facts));
   for (let step = 0; step < 10; step++) {
     const plan = choosePlan(image, facts);
-    if (plan.kind === 'refuse') return {why: plan.why};
+    if (plan.kind === 'refuse') return {why: plan.why, reason: 'not-served'};
     if (plan.kind === 'fill') {
-      if (!mayFill) return {why: plan.why};
+      if (!mayFill) return {why: plan.why, reason: 'just-uploaded'};
       const left = started + hold - performance.now();
       const filled = await heldFill(image, requester, world, {signal, hold: left});
-      if (filled === undefined) return {why: `its fill takes longer than ${Math.round(hold / 1000)} s, and goes on`};
+      if (filled === undefined) {
+        const why = `its fill takes longer than ${Math.round(hold / 1000)} s, and goes on`;
+        return {why, reason: 'takes-too-long'};
+      }
       facts.cached = filled.entry;
       continue;
     }
     if (plan.kind === 'clone') {
-      if (isShown(image, plan.parent, facts.fsid)) return {why: `${plan.why}: Nova finds it by itself`};
+      if (isShown(image, plan.parent, facts.fsid))
+        return {why: `${plan.why}: Nova finds it by itself`, reason: 'found-by-itself'};
       return {offer: {fsid: facts.fsid, ...plan.parent, raw: true}};
     }
     // Nova looks at little before it clones, and does not come back when that fails: what is offered must be there.
@@ -122,7 +129,7 @@ async function findOffer(
       world.usage.touch(image.id);
       return {offer: {fsid: facts.fsid, ...plan.parent, raw: true}};
     }
-    await looks.take(retire(plan.entry, state.why, world, looks.signal));
+    await looks.take(retire(plan.entry, state.why, world, looks.signal, {reason: 'unclonable'}));
     facts.cached = undefined;
   }
   throw new CellarError('unavailable', `no copy of image ${image.id} stayed long enough to be offered`, {

@@ -1,4 +1,4 @@
-import {CellarError} from './errors.ts';
+import {asCellarError, CellarError} from './errors.ts';
 import {beginFacts, copyOf, gatherFacts, parentsOf} from './facts.ts';
 import {fill} from './fill.ts';
 import type {ImageRecord} from './image.ts';
@@ -26,6 +26,20 @@ import type {World} from './world.ts';
  * noted and the plan chosen again.
  */
 export async function resolveDisk(request: DiskRequest, world: World, options: RunOptions): Promise<DiskResult> {
+  const {pool, name, image} = request;
+  try {
+    const result = await resolve(request, world, options);
+    const {outcome, timings} = result;
+    world.emit({type: 'disk-ready', pool, name, image, outcome, ms: timings.total});
+    return result;
+  } catch (thrown) {
+    const error = asCellarError(thrown);
+    world.emit({type: 'disk-failed', pool, name, image, kind: error.kind, error});
+    throw thrown;
+  }
+}
+
+async function resolve(request: DiskRequest, world: World, options: RunOptions): Promise<DiskResult> {
   const started = performance.now();
   const {signal} = options;
   const timings: Timings = {total: 0};
@@ -115,7 +129,7 @@ const standingRoad = (parent: SnapshotSpec): Road => ({
 
 /** The index names a copy that cannot be cloned (an operator removed it by hand): the entry goes too, so that a fill can follow. Or it was evicted meanwhile. */
 async function dropEntry(facts: Facts, why: string, world: World, signal: AbortSignal): Promise<void> {
-  if (facts.cached !== undefined) await retire(facts.cached, why, world, signal);
+  if (facts.cached !== undefined) await retire(facts.cached, why, world, signal, {reason: 'unclonable'});
   facts.cached = undefined;
 }
 

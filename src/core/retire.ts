@@ -1,9 +1,11 @@
 import type {Entry} from './entry.ts';
 import {asCellarError, CellarError} from './errors.ts';
+import type {CacheSurvey, RetireReason} from './events.ts';
 import {type CacheFacts, chooseVictims, mayLeave, type Retired} from './evict.ts';
 import type {World} from './world.ts';
 
 export type RetireOptions = {
+  reason: RetireReason;
   /** Its bytes are wrong: keep it for somebody to look at. */
   quarantined?: boolean;
   /** Not if somebody has pinned the image by now. */
@@ -16,12 +18,12 @@ export async function retire(
   why: string,
   {cell, emit}: World,
   signal: AbortSignal,
-  {quarantined = false, sparePinned = false}: RetireOptions = {},
+  {reason, quarantined = false, sparePinned = false}: RetireOptions,
 ): Promise<boolean> {
   const {image, rbdImage, stored} = entry;
   const retired: Retired = {schema: 1, image, rbdImage, stored, since: new Date().toISOString(), why, quarantined};
   const gone = await cell.index.retire(entry, retired, signal, {sparePinned});
-  if (gone) emit({type: 'copy-retired', image, name: rbdImage, why, quarantined});
+  if (gone) emit({type: 'copy-retired', image, name: rbdImage, why, reason, quarantined});
   return gone;
 }
 
@@ -29,9 +31,9 @@ export async function retire(
 export async function makeRoom(wanted: number, world: World, signal: AbortSignal): Promise<number> {
   let count = 0;
   try {
-    for (const {entry, why} of chooseVictims(await gatherFacts(wanted, world, signal))) {
+    for (const {entry, why, reason} of chooseVictims(await gatherFacts(wanted, world, signal))) {
       signal.throwIfAborted();
-      if (await retire(entry, why, world, signal, {sparePinned: true})) count++;
+      if (await retire(entry, why, world, signal, {reason, sparePinned: true})) count++;
     }
   } catch (error) {
     if (!signal.aborted) world.emit({type: 'janitor-failed', step: 'making room', error: asCellarError(error)});
@@ -39,13 +41,18 @@ export async function makeRoom(wanted: number, world: World, signal: AbortSignal
   return count;
 }
 
-async function gatherFacts(wanted: number, {cell, limits, usage}: World, signal: AbortSignal): Promise<CacheFacts> {
+async function gatherFacts(
+  wanted: number,
+  {cell, limits, usage, emit}: World,
+  signal: AbortSignal,
+): Promise<CacheFacts> {
   const {maxFill} = limits.cache;
   const [{entries, pins, retired}, lastUse, room] = await Promise.all([
     cell.index.survey(signal),
     cell.usage.list(signal),
     maxFill > 0 ? cell.copies.room(signal) : undefined,
   ]);
+  emit({type: 'cache-surveyed', ...surveyOf(entries, pins, retired), room});
   return {
     entries,
     lastUse: usage.merge(lastUse),
@@ -55,6 +62,20 @@ async function gatherFacts(wanted: number, {cell, limits, usage}: World, signal:
     leaving: retired.reduce((sum, {stored, quarantined}) => sum + (quarantined ? 0 : stored), 0),
     limits: limits.cache,
     now: Date.now(),
+  };
+}
+
+function surveyOf(entries: Entry[], pins: string[], retired: Retired[]): Omit<CacheSurvey, 'room'> {
+  const total = (copies: readonly {stored: number}[]) => ({
+    copies: copies.length,
+    bytes: copies.reduce((sum, {stored}) => sum + stored, 0),
+  });
+  const pinned = new Set(pins);
+  return {
+    cached: total(entries),
+    pinned: entries.filter(({image}) => pinned.has(image)).length,
+    retired: total(retired.filter(({quarantined}) => !quarantined)),
+    quarantined: total(retired.filter(({quarantined}) => quarantined)),
   };
 }
 
@@ -101,7 +122,8 @@ export async function retireDeleted(world: World, signal: AbortSignal): Promise<
     }
     isGlance ||= await world.images.listable(signal);
     if (!isGlance) throw notGlance(entry.image);
-    if (await retire(entry, 'Glance does not have the image any more', world, signal)) count++;
+    if (await retire(entry, 'Glance does not have the image any more', world, signal, {reason: 'deleted-image'}))
+      count++;
   }
   return count;
 }

@@ -9,6 +9,7 @@ import type {DiskRequest, DiskResult, RunOptions} from '../core/request.ts';
 import {resolveDisk} from '../core/resolve.ts';
 import {abortable} from '../core/single-flight.ts';
 import type {World} from '../core/world.ts';
+import type {Exposition} from '../metrics/meters.ts';
 import type {Health} from './health.ts';
 import type {LoopDelay} from './loop-delay.ts';
 
@@ -25,6 +26,7 @@ export type AgentOptions = {
   glanceUrl: string | null;
   keystoneUrl: string | null;
   registration(): RegistrationStatus;
+  metrics(): Promise<Exposition>;
 };
 
 /** How long `status` waits for the cluster. */
@@ -95,6 +97,8 @@ export class CellarAgent implements Agent {
   unpinImage = (id: string, signal: AbortSignal) => cache.setPin(id, false, this.#options.world, signal);
 
   evictImage = (id: string, signal: AbortSignal) => cache.evict(id, this.#options.world, signal);
+
+  metrics = () => this.#options.metrics();
 
   async status(signal: AbortSignal): Promise<Status> {
     const {world, health, loopDelay, version, cell, cephUser, glanceUrl, keystoneUrl, registration} = this.#options;

@@ -16,22 +16,29 @@ import {GlanceClient} from '../glance/client.ts';
 import {Endpoints} from '../glance/endpoints.ts';
 import {parseRecord} from '../glance/record.ts';
 import {Session} from '../keystone/session.ts';
+import type {MetricsServer} from '../metrics/listen.ts';
 import {loadBinding} from '../rbd/binding.ts';
 import {rbdCell} from '../rbd/cell.ts';
 import {CellarAgent} from './agent.ts';
 import {composeBaseFiles, heeded} from './base-files.ts';
+import {composeMetrics, watchWorld} from './compose-metrics.ts';
 import {Health} from './health.ts';
 import {LoopDelay} from './loop-delay.ts';
-import {observe, observeFacade, observeRequests} from './observe.ts';
+import {bothOf, meterCeph, meterEvents, meterFacade, meterGlance, meterKeystone, meterRequests} from './metrics.ts';
+import {both, observe, observeFacade, observeRequests} from './observe.ts';
 import {composeRegistration} from './registration.ts';
 import type {Settings} from './settings.ts';
 import type {Condition} from './systemd-status.ts';
+import {glanceNames, timed, timedCell} from './timed.ts';
+import {requestIdNow, traced} from './trace.ts';
 
 /** A running agent's parts, as far as its life cycle needs them. */
 export type Composed = {
   api: ApiServer;
   /** undefined: not configured. */
   facade: Facade | undefined;
+  /** Listens where the configuration says so. */
+  metrics: MetricsServer;
   world: World;
   /** Connects and takes away what an earlier run left. Never fails: the agent serves, and says what is wrong, while Ceph is down. */
   recover(signal: AbortSignal): Promise<void>;
@@ -53,12 +60,16 @@ export function compose(settings: Settings, log: Logger): Composed {
   const health = new Health();
   const loopDelay = new LoopDelay();
 
-  const session = settings.keystone && new Session(settings.keystone.auth, settings.keystone.session);
+  const binding = loadBinding();
+  const metrics = composeMetrics({binding, health, loopDelay, cell: settings.cell});
+  const {meters} = metrics;
+  const {auth, session: sessionOptions} = settings.keystone ?? {};
+  const session = auth && new Session(auth, {...sessionOptions, onAsked: meterKeystone(meters)});
   const identity = session && health.watch('keystone', session);
-  const glance = new GlanceClient(settings.glance, identity);
+  const glance = new GlanceClient({...settings.glance, requestIdNow}, identity);
   const {connect, expectedFsid, pool, cloneFormat, leaseDuration, busyTimeout, diskPools} = settings.ceph;
-  const cell = rbdCell({
-    binding: loadBinding(),
+  const connected = rbdCell({
+    binding,
     connect,
     ...(expectedFsid !== undefined && {expectedFsid}),
     pool,
@@ -68,18 +79,19 @@ export function compose(settings: Settings, log: Logger): Composed {
     holder: `${self.host} ${self.run}`,
     onLeaseLost: name => world.emit({type: 'lease-lost', name}),
   });
+  const cell = timedCell(connected, meterCeph(meters));
   const world: World = {
     self,
     cell: {...cell, disks: health.watch('ceph', cell.disks), index: health.watch('ceph', cell.index)},
-    images: health.watch('glance', glance),
+    images: timed(health.watch('glance', glance), glanceNames, meterGlance(meters)),
     converter: qemuConverter(settings.converter),
     limits: settings.limits,
-    emit: observe(log),
+    emit: both(meterEvents(meters), observe(log)),
     turns: new Turns(),
     fills: new SingleFlight<Filled, Progress>(),
     usage: new UsageLog(),
   };
-  const parts = settings.registration && composeRegistration(settings.registration, world.cell, identity, log);
+  const parts = settings.registration && composeRegistration(settings.registration, world.cell, identity, log, meters);
   const base = settings.baseFiles && composeBaseFiles(settings.baseFiles, world);
   const registration = () => parts?.registration.status ?? {state: 'off' as const};
   const agent = new CellarAgent({
@@ -93,13 +105,15 @@ export function compose(settings: Settings, log: Logger): Composed {
     glanceUrl: settings.glance.api_servers?.join(' ') ?? settings.glance.endpoint_override ?? null,
     keystoneUrl: settings.keystone?.auth.auth_url ?? null,
     registration,
+    metrics: metrics.expose,
   });
   const timeouts = {request: settings.requestTimeout};
   const api = createApi({
     agent,
     version,
     timeouts,
-    onHandled: observeRequests(log),
+    within: traced,
+    onHandled: both(meterRequests(meters), observeRequests(log)),
   });
   const facade = settings.facade && {
     ...settings.facade,
@@ -107,11 +121,14 @@ export function compose(settings: Settings, log: Logger): Composed {
     tls: settings.glance,
     parse: parseRecord,
     ...offersIn(world, settings.facade.offersNothing),
-    ...heeded(observeFacade(log), base),
+    within: traced,
+    ...heeded(bothOf(meterFacade(meters), observeFacade(log)), base),
   };
+  watchWorld(meters, world, () => api.inFlight);
   return {
     api,
     facade: facade && createFacade(facade),
+    metrics: metrics.server,
     world,
     recover: async signal => {
       const {copies, disks} = await recover(world, signal);
@@ -139,7 +156,8 @@ export function compose(settings: Settings, log: Logger): Composed {
       session?.close();
       glance.close();
       await parts?.close();
-      await cell.close();
+      await metrics.server.close();
+      await connected.close();
     },
   };
 }
@@ -150,4 +168,4 @@ const offersIn = (world: World, nothing: string | undefined): Pick<FacadeOptions
         begin: (id, signal) => beginOffer(id, world, signal),
         offer: (image, requester, options) => offerCopy(image, requester, world, options),
       }
-    : {offer: async () => ({why: nothing})};
+    : {offer: async () => ({why: nothing, reason: 'not-for-rbd'})};

@@ -13,6 +13,7 @@ import {Configuration} from './reload.ts';
 import type {Settings} from './settings.ts';
 import {type Inherited, takeSockets} from './sockets.ts';
 import {AgentService} from './systemd.ts';
+import {traceFields} from './trace.ts';
 
 const usage = `Usage: cellar-agent [--config-file FILE]... [--config-dir DIR]...
 
@@ -60,7 +61,10 @@ async function run(sources: Sources): Promise<void> {
   const inherited = takeSockets();
   const configuration = new Configuration(sources);
   const {settings} = configuration;
-  const log = pino({name: 'cellar-agent', level: settings.logLevel}, pino.destination({dest: 1, sync: true}));
+  const log = pino(
+    {name: 'cellar-agent', level: settings.logLevel, mixin: traceFields},
+    pino.destination({dest: 1, sync: true}),
+  );
   const composed = compose(settings, log);
   const service = new AgentService({environment, log, condition: composed.condition, addon: loadBinding()});
   const [stopping, ended] = [new AbortController(), new AbortController()];
@@ -97,7 +101,7 @@ function apply(settings: Settings, composed: Composed, log: pino.Logger): void {
 
 /** On what was handed over, else where the configuration says. */
 async function listen(
-  {api, facade}: Composed,
+  {api, facade, metrics}: Composed,
   settings: Settings,
   inherited: Inherited,
   log: pino.Logger,
@@ -108,6 +112,11 @@ async function listen(
     });
   }
   await api.listen(inherited.cellar === undefined ? settings.socket : {fd: inherited.cellar});
+  const {metricsListen} = settings;
+  if (metricsListen !== undefined) {
+    await metrics.listen(metricsListen);
+    log.info({listen: formatAddress(metricsListen)}, 'metrics are served');
+  }
   if (facade === undefined || settings.facade === undefined) return;
   const at = settings.facade.listen;
   if (!isLoopback(at.host))

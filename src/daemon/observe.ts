@@ -2,7 +2,16 @@ import type {Logger} from 'pino';
 import type {Handled} from '../api/server.ts';
 import {CellarError} from '../core/errors.ts';
 import type {Emit, Event} from '../core/events.ts';
-import type {FacadeOptions} from '../facade/server.ts';
+import type {Passed} from '../facade/server.ts';
+import type {Shown} from '../facade/show.ts';
+
+/** Two who are told the same. */
+export const both =
+  <Told>(one: (told: Told) => void, other: (told: Told) => void) =>
+  (told: Told): void => {
+    one(told);
+    other(told);
+  };
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -17,9 +26,19 @@ export function observe(log: Logger): Emit {
 
 function describe(event: Event): {level: Level | undefined; text: string} {
   switch (event.type) {
+    case 'disk-ready':
+      return {level: 'debug', text: `the disk ${event.pool}/${event.name} is ready: ${event.outcome}`};
+    case 'disk-failed':
+      return {level: 'debug', text: `the disk ${event.pool}/${event.name} was not made: ${event.error.message}`};
+    case 'fill-waited':
+      return {level: 'debug', text: `the wait for the fill of image ${event.image} has ended: ${event.outcome}`};
+    case 'copy-verified':
+      return {level: 'debug', text: `the copy ${event.name} was read back: ${event.result}`};
     case 'fill-started':
       return {level: 'info', text: `filling image ${event.image}`};
     case 'fill-progress':
+    case 'cache-surveyed':
+    case 'janitor-done':
       return {level: undefined, text: ''};
     case 'fill-published':
       return {level: 'info', text: `image ${event.image} is in the cell's cache`};
@@ -75,14 +94,14 @@ export function observeRequests(log: Logger): (handled: Handled) => void {
 }
 
 /** A line for each image that Nova asked for, with what it was told; all else that passed is for debugging. */
-export function observeFacade(log: Logger): Required<Pick<FacadeOptions, 'onShown' | 'onPassed'>> {
+export function observeFacade(log: Logger) {
   return {
-    onShown: ({image, offered, why, held, requestId}) => {
+    onShown: ({image, offered, why, reason, held, requestId}: Shown) => {
       const text =
         offered === undefined ? `image ${image} is shown as it is: ${why}` : `image ${image} is shown with ${offered}`;
-      log.info({image, offered, why, heldMs: tenths(held), requestId}, text);
+      log.info({image, offered, why, reason, heldMs: tenths(held), requestId}, text);
     },
-    onPassed: ({method, path, status, ms, error}) => {
+    onPassed: ({method, path, status, ms, error}: Passed) => {
       const fields = {method, path, status, ms: tenths(ms), ...(error && plain({error}))};
       // that a caller leaves is no fault of anybody's
       if (error === undefined || error.kind === 'cancelled') log.debug(fields, `facade: ${method} ${path}`);

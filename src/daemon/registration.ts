@@ -24,6 +24,8 @@ import {Conductor} from '../oslo/conductor.ts';
 import type {GivenOptions} from '../oslo/options.ts';
 import {RpcClient} from '../oslo/rpc.ts';
 import {RegistrarClient, type RegistrarClientOptions} from '../registrar/client.ts';
+import {type AgentMeters, meterBus, meterRegistration} from './metrics.ts';
+import {both} from './observe.ts';
 import {observeBus, observeRegistration} from './observe-registration.ts';
 import {rabbitOptions} from './rabbit.ts';
 import {registrarOptions} from './registrar.ts';
@@ -96,9 +98,16 @@ export function composeRegistration(
   ceph: CephCell,
   identity: Identity,
   log: Logger,
+  meters: AgentMeters,
 ): RegistrationParts {
   const {road, host, claim, transportUrl, rabbit, exchange, rpcTimeout, reportInterval} = settings;
-  const rpc = new RpcClient({url: transportUrl, rabbit, exchange, timeoutMs: rpcTimeout, emit: observeBus(log)});
+  const rpc = new RpcClient({
+    url: transportUrl,
+    rabbit,
+    exchange,
+    timeoutMs: rpcTimeout,
+    emit: both(meterBus(meters), observeBus(log)),
+  });
   const conductor = new Conductor(rpc);
   const cell = new CellDatabase(conductor);
   const heartbeat = new Heartbeat(cell, host);
@@ -124,7 +133,7 @@ export function composeRegistration(
         ...mapping,
       },
       {...registrationTimes, report: reportInterval},
-      observeRegistration(log),
+      both(meterRegistration(meters), observeRegistration(log)),
     );
   const close = async () => {
     registrar?.close();

@@ -17,6 +17,8 @@ export type Settings = {
   host: string;
   cell: string | undefined;
   socket: {path: string; mode: number};
+  /** Where metrics are served over TCP. */
+  metricsListen: Address | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   requestTimeout: number;
   shutdownTimeout: number;
@@ -74,6 +76,7 @@ export function readSettings(config: CellarConfig): Settings {
     host: get('DEFAULT', 'host'),
     cell: get('cell', 'name') ?? get('cell', 'uuid'),
     socket: {path: get('agent', 'socket'), mode: get('agent', 'socket_mode')},
+    metricsListen: get('agent', 'metrics_listen'),
     logLevel: get('agent', 'log_level'),
     requestTimeout: timer(get('agent', 'request_timeout')),
     shutdownTimeout: timer(get('agent', 'shutdown_timeout')),

@@ -1,4 +1,5 @@
 /** Glance on this host, as far as Nova can tell: it starts, counts its requests, and stops. */
+import {randomUUID} from 'node:crypto';
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import {type AddressInfo, Server as NetServer, type Socket} from 'node:net';
 import {asCellarError, type CellarError} from '../core/errors.ts';
@@ -19,6 +20,8 @@ export type FacadeOptions = ShowOptions & {
   maxConnections: number;
   /** ms for the head of a request, from its first byte, or from the connection on. Default a minute. */
   headTimeout?: number;
+  /** Around each request, with its id: the caller's, or a new one. */
+  within?: <V>(requestId: string, work: () => V) => V;
   /** Told of each request when its answer is out. Must not throw. */
   onPassed?: (passed: Passed) => void;
 };
@@ -45,7 +48,7 @@ const idle = 900_000;
 const newcomer = 2000;
 
 export function createFacade(options: FacadeOptions): Facade {
-  const {headTimeout = 60_000} = options;
+  const {headTimeout = 60_000, within = (_, work) => work()} = options;
   const upstream = new Upstream(options.servers, options.tls);
   const uploads = new Uploads();
   const stop = new AbortController();
@@ -80,7 +83,7 @@ export function createFacade(options: FacadeOptions): Facade {
     caller.owed += 1;
     response.on('error', () => {});
     caller.last = caller.last
-      .then(() => serve(request, response, expects))
+      .then(() => within(requestIdOf(request), () => serve(request, response, expects)))
       .finally(() => {
         inFlight -= 1;
         caller.owed -= 1;
@@ -152,6 +155,15 @@ export function createFacade(options: FacadeOptions): Facade {
       upstream.close();
     },
   };
+}
+
+/** As Nova's client and oslo.middleware write it. */
+const requestIdForm = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** For our own work and lines only: what goes to Glance is what the caller sent. */
+function requestIdOf({headers}: IncomingMessage): string {
+  const given = headers['x-openstack-request-id'];
+  return typeof given === 'string' && requestIdForm.test(given) ? given : `req-${randomUUID()}`;
 }
 
 type Caller = {

@@ -1,6 +1,7 @@
 /** `GET /v2/images/{id}`: the one answer that is not always Glance's own. */
 import type {IncomingMessage, ServerResponse} from 'node:http';
 import {asCellarError} from '../core/errors.ts';
+import type {NotOffered} from '../core/events.ts';
 import type {ImageRecord, Requester} from '../core/image.ts';
 import {type EarlyOffer, formatOffer, type Offer, type Offered, type OfferOptions} from '../core/offer.ts';
 import {abortable} from '../core/single-flight.ts';
@@ -25,8 +26,9 @@ export type Shown = {
   image: string;
   /** The snapshot that was put first. */
   offered?: string;
-  /** Why the answer is Glance's own. */
+  /** Why the answer is Glance's own, in words and for counting. */
   why?: string;
+  reason?: NotOffered;
   /** ms that it was held. */
   held: number;
   requestId?: string | undefined;
@@ -85,11 +87,16 @@ async function findOffer(
   const requester = requesterOf(request);
   const signal = AbortSignal.any([gone, stop]);
   const offering = offer(image, requester, {signal, hold, mayFill, begun: early});
-  const offered: Offered = await abortable(offering, signal).catch(error => ({
-    why: stop.aborted ? 'the agent is stopping' : gone.aborted ? 'the caller went away' : asCellarError(error).message,
-  }));
+  const offered: Offered = await abortable(offering, signal).catch(error => {
+    if (stop.aborted) return {why: 'the agent is stopping', reason: 'stopping' as const};
+    if (gone.aborted) return {why: 'the caller went away', reason: 'left' as const};
+    return {why: asCellarError(error).message, reason: 'failed' as const};
+  });
   const held = performance.now() - started;
-  const outcome = offered.offer === undefined ? {why: offered.why} : {offered: formatOffer(offered.offer)};
+  const outcome =
+    offered.offer === undefined
+      ? {why: offered.why, ...(offered.reason && {reason: offered.reason})}
+      : {offered: formatOffer(offered.offer)};
   onShown?.({image: image.id, ...outcome, held, requestId: requester.requestId});
   return offered.offer;
 }

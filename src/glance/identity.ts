@@ -32,15 +32,18 @@ const fresh = 60_000;
 export class Identification {
   readonly #own: Identity | undefined;
   readonly #serviceToken: boolean;
+  readonly #requestId: () => string | undefined;
   #seen = {token: '', since: 0};
 
-  constructor(own: Identity | undefined, serviceToken: boolean) {
+  /** `requestId`: of the work at hand, for what is asked in nobody's name. */
+  constructor(own: Identity | undefined, serviceToken: boolean, requestId: () => string | undefined = () => undefined) {
+    this.#requestId = requestId;
     this.#own = own;
     this.#serviceToken = serviceToken;
   }
 
   async credentials({token, requestId}: Requester, signal: AbortSignal): Promise<Credentials> {
-    const trace = requestIdHeader(requestId);
+    const trace = requestIdHeader(requestId ?? this.#requestId());
     if (token === undefined) {
       const own = await this.#ownToken(signal);
       return {headers: {...trace, 'x-auth-token': own}, secrets: [own], renew: () => this.#drop(own)};

@@ -23,6 +23,8 @@ export type RequestOptions = EndpointOptions &
   RetryOptions & {
     /** Nova's [service_user] option: our own token goes along with a user's. Default false, as there. */
     send_service_user_token?: boolean | undefined;
+    /** The id of the request that is being worked on, for what is asked in nobody's name. */
+    requestIdNow?: () => string | undefined;
   };
 
 /** What to get; without a requester there are no credentials in it. */
@@ -47,7 +49,7 @@ export class Requests {
   constructor(options: RequestOptions, identity: Identity | undefined) {
     this.endpoints = new Endpoints(options, identity);
     this.#transport = new Transport(options);
-    this.#identification = new Identification(identity, options.send_service_user_token ?? false);
+    this.#identification = new Identification(identity, options.send_service_user_token ?? false, options.requestIdNow);
     this.#policy = retryPolicy(options);
   }
 

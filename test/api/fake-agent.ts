@@ -102,6 +102,7 @@ export function fakeAgent(script: Partial<Agent> = {}): Agent & {seen: Seen[]} {
     unpinImage: async id => ({image: id, pinned: false, cached: id === image}),
     evictImage: async id => ({image: id, evicted: id === image}),
     status: async () => status,
+    metrics: async () => ({type: 'text/plain; version=0.0.4; charset=utf-8', text: 'cellar_fake 1\n'}),
   };
   const agent = {...plain, ...script};
   const watch = <Name extends keyof Agent>(method: Name) =>
@@ -123,6 +124,7 @@ export function fakeAgent(script: Partial<Agent> = {}): Agent & {seen: Seen[]} {
     unpinImage: watch('unpinImage'),
     evictImage: watch('evictImage'),
     status: watch('status'),
+    metrics: watch('metrics'),
   };
 }
 

@@ -105,7 +105,7 @@ test('what was seen before a turn that had to be waited for is not believed, nor
   while (!looked) await new Promise(resolve => setImmediate(resolve));
   for (let round = 0; round < 10; round++) await new Promise(resolve => setImmediate(resolve));
   const entry = JSON.parse(cell.entries.get(image.id) ?? '') as Entry;
-  await retire(entry, 'its bytes are not those that were stored', world, never, {quarantined: true});
+  await retire(entry, 'its bytes are not those that were stored', world, never, {reason: 'damaged', quarantined: true});
   gate.resolve();
   await busy;
   const {outcome, parent} = await asked;

@@ -150,7 +150,7 @@ test('of many agents one is the janitor, until it stops; then another is', async
 for (const kept of [false, true]) {
   test(`a janitor that loses its lease stops in mid-round${kept ? ', and is elected again' : ''}`, async t => {
     const {cell, world, entries} = await cachedCell(2, {janitorInterval: 5});
-    for (const entry of entries) await retire(entry, 'a test', world, never);
+    for (const entry of entries) await retire(entry, 'a test', world, never, {reason: 'by-hand'});
     for (const name of ['vms/d0', 'vms/d1']) cell.images.delete(name);
     const removed: string[] = [];
     let seen = 0;

@@ -58,7 +58,7 @@ test('what is retired or quarantined is not for recovery to remove, nor what is 
   cell.before = async step => {
     if (step !== 'survey') return;
     cell.before = () => {};
-    t.true(await retire(copy, 'it was evicted meanwhile', world, never));
+    t.true(await retire(copy, 'it was evicted meanwhile', world, never, {reason: 'by-hand'}));
   };
   t.deepEqual(await recover(world, never), {copies: 0, disks: 0});
   t.deepEqual(await recover(world, never), {copies: 0, disks: 0});

@@ -42,7 +42,7 @@ test('quarantined bytes stay, so they are no room to come', async t => {
     entries: [first],
   } = await cachedCell(2, {cache: {...limits, maxFill: 0.5}});
   if (first === undefined) return t.fail();
-  await retire(first, 'wrong', world, never, {quarantined: true});
+  await retire(first, 'wrong', world, never, {reason: 'damaged', quarantined: true});
   cell.room = {used: 6 * MiB, available: 4 * MiB};
   t.is(await makeRoom(0, world, never), 1);
 });
@@ -86,7 +86,7 @@ test('a retired copy goes when its grace is over and its last clone is gone, not
     entries: [copy],
   } = await cachedCell(1, {evictGrace: 60_000});
   if (copy === undefined) return t.fail();
-  await retire(copy, 'a test', world, never);
+  await retire(copy, 'a test', world, never, {reason: 'by-hand'});
   cell.images.delete('vms/d0');
   t.is(await removeRetired(world, never), 0);
   t.true(isThere(cell, copy));
@@ -105,8 +105,8 @@ test('a quarantined copy stays for ever; one that is gone already is struck off'
   const {cell, world, entries} = await cachedCell(2);
   const [bad, gone] = entries;
   if (bad === undefined || gone === undefined) return t.fail();
-  await retire(bad, 'wrong', world, never, {quarantined: true});
-  await retire(gone, 'a test', world, never);
+  await retire(bad, 'wrong', world, never, {reason: 'damaged', quarantined: true});
+  await retire(gone, 'a test', world, never, {reason: 'by-hand'});
   for (const name of ['vms/d0', 'vms/d1', `cellar/${gone.rbdImage}`]) cell.images.delete(name);
   t.is(await removeRetired(world, never), 1);
   t.true(isThere(cell, bad));
@@ -116,7 +116,7 @@ test('a quarantined copy stays for ever; one that is gone already is struck off'
 test('a retired copy that cannot be looked at or removed does not keep the others, and stays written down', async t => {
   const {cell, world, entries} = await cachedCell(3);
   for (const [number, entry] of entries.entries()) {
-    await retire(entry, 'a test', world, never);
+    await retire(entry, 'a test', world, never, {reason: 'by-hand'});
     cell.images.delete(`vms/d${number}`);
   }
   cell.before = (step, name) => {
@@ -139,7 +139,8 @@ test('a copy that is retired between the two reads that look for it is known all
   if (copy === undefined) return t.fail();
   let reads = 0;
   cell.before = async step => {
-    if ((step === 'index-get' || step === 'retired') && ++reads === 2) await retire(copy, 'meanwhile', world, never);
+    if ((step === 'index-get' || step === 'retired') && ++reads === 2)
+      await retire(copy, 'meanwhile', world, never, {reason: 'by-hand'});
   };
   t.true((await knownCopies(copy.image, world, never)).has(copy.rbdImage));
   t.is(cell.entries.size, 0);

@@ -26,7 +26,7 @@ export async function startFacade({servers, ...options}: SetUp): Promise<Running
   const facade = createFacade({
     tls: {},
     parse: parseRecord,
-    offer: async () => ({why: 'there is none'}),
+    offer: async () => ({why: 'there is none', reason: 'failed'}),
     hold: 60_000,
     maxConnections: 100,
     onShown: one => shown.push(one),

@@ -148,7 +148,7 @@ for (const method of ['HEAD', 'PATCH', 'DELETE']) {
 }
 
 test("nothing to offer: the answer is Glance's own, and the reason is told", async t => {
-  await using fixture = await setUp(answerOf(text), async () => ({why: 'because'}));
+  await using fixture = await setUp(answerOf(text), async () => ({why: 'because', reason: 'failed'}));
   const direct = readReply(await exchange(fixture.upstream.port, get()));
   t.deepEqual(readReply(await exchange(fixture.facade.port, get())), direct);
   t.like(fixture.facade.shown, [{image: imageId, why: 'because'}]);
