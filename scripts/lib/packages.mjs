@@ -31,6 +31,8 @@ export const packages = {
   'python3-pymysql': 'the test Nova reaches MariaDB with it',
   'libvirt-clients': 'virsh, which looks at guests of the test Nova',
   prometheus: 'scrapes a real agent, and checks the alert rules (promtool); never started as a service',
+  // services
+  systemd: 'runs the units as they are packaged, and says how exposed they are',
   // image formats, and the configuration parser ours is compared with
   'qemu-utils': 'qemu-img',
   'qemu-block-extra': "qemu-img's rbd driver",
@@ -40,4 +42,12 @@ export const packages = {
     "Nova's own inspector of images, which ours is compared with; Nova's own disk code, for the benchmarks",
   'python3-cinder': "Cinder's own RBD driver, which makes volumes from images by way of the facade",
   'python3-oslo.config': "the model of our configuration's grammar",
+  // the Debian packages of cellar, and their tests
+  debhelper: 'builds the packages',
+  'dpkg-dev': 'builds the packages',
+  lintian: 'checks the packages',
+  'man-db': 'checks the man pages',
+  mmdebstrap: 'makes the clean Debian that the packages are installed in',
+  'bash-completion': "what bash's completion of cellar builds on",
+  zsh: "checks zsh's completion of cellar",
 };

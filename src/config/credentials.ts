@@ -26,7 +26,8 @@ export function credentialPath(name: string, env: Environment = process.env): st
   const path = join(directory, name);
   try {
     return /^\s*[^#\s]/m.test(readFileSync(path, 'utf8')) ? path : undefined;
-  } catch {
-    return undefined;
+  } catch (error) {
+    // one that may not be read is for its reader to tell
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : path;
   }
 }
