@@ -45,8 +45,9 @@ const doors: Record<string, (string | RegExp)[]> = {
     'nova',
     'oslo',
     'service',
+    'metrics',
     /^api\/(answer|body|connections|parse|problem|request|server|wire)\.ts$/,
-    /^daemon\/(login|own-address|rabbit|observe-registration)\.ts$/,
+    /^daemon\/(login|loop-delay|own-address|rabbit|observe-registration)\.ts$/,
   ],
   host: [
     'host',

@@ -35,6 +35,11 @@ export const registrarOptions = {
       help: 'Where cellar-registrar serves HTTPS.',
       reason: 'Reachable for nobody until somebody decides which network the agents reach it on.',
     }),
+    metrics_listen: ours(address(), {
+      default: '',
+      help: 'Where cellar-registrar serves its metrics to Prometheus, as GET /metrics without TLS, such as 10.0.0.5:9299. Empty: nowhere.',
+      reason: 'Whoever reaches the address reads them: how much is asked and refused, and no name of a host or a cell.',
+    }),
     tls_cert: oursIfSet(filled(string()), {
       help: 'PEM file of the certificate of cellar-registrar, with those between it and the authority.',
       reason: 'Not set: it does not start, unless plain_http is true.',

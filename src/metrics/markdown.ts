@@ -2,10 +2,12 @@
 import {agentMetrics} from './agent.ts';
 import type {LabelValues, Metric, MetricTable} from './metric.ts';
 import {processMetrics} from './process.ts';
+import {registrarMetrics} from './registrar.ts';
 
 const introduction = `# Metrics
 
-This page is made from the tables in src/metrics. Every metric of them is exposed by a running agent.
+This page is made from the tables in src/metrics. Every metric of the process and the agent is exposed by a running agent,
+those of the process and the registrar by a running [cellar-registrar](operations.md#through-cellar-registrar).
 
     curl --unix-socket /run/cellar/cellar.sock http://localhost/metrics
 
@@ -24,10 +26,12 @@ scrape_configs:
       - targets: ['10.0.0.11:9298', '10.0.0.12:9298']
 \`\`\`
 
+cellar-registrar has \`[registrar] metrics_listen\` for the same, and no socket.
+
 Whoever reaches the address reads the metrics. They name the host's cell, and no image, project, pool, user or URL; there is no secret
 in them.
 
-- Every series has the label \`cell\`, \`[cell] name\` or else \`uuid\`, where the configuration has one.
+- Every series of an agent has the label \`cell\`, \`[cell] name\` or else \`uuid\`, where the configuration has one.
 - Every label has the values that are listed here and no others, so that an agent has a bounded number of series, some 600.
   The series of a counter or a histogram are there from the start, at 0.
 - A scrape asks neither Ceph nor Glance. What is told of the cache was seen by the agent in its last round as the cell's janitor, or at its
@@ -40,6 +44,7 @@ in them.
 const sections: [string, MetricTable][] = [
   ['The process', processMetrics],
   ['The agent', agentMetrics],
+  ['The registrar', registrarMetrics],
 ];
 
 export function metricsMarkdown(): string {

@@ -1,20 +1,27 @@
 /** cellar-registrar's parts, made and handed to each other. */
 import type {Logger} from 'pino';
 import {version} from '../config/version.ts';
+import {LoopDelay} from '../daemon/loop-delay.ts';
 import {observeBus} from '../daemon/observe-registration.ts';
 import {Session} from '../keystone/session.ts';
 import {TokenValidator} from '../keystone/validate.ts';
+import {createMetricsServer, type MetricsServer} from '../metrics/listen.ts';
+import {exposeAll} from '../metrics/meters.ts';
+import {processMeters} from '../metrics/process.ts';
 import {ApiDatabase} from '../nova/api-database.ts';
 import {Conductor} from '../oslo/conductor.ts';
+import type {EmitBusEvent} from '../oslo/events.ts';
 import {RpcClient} from '../oslo/rpc.ts';
 import {Cells} from './cells.ts';
-import {observeChanges, observeHandled} from './observe.ts';
+import {createRegistrarMeters, meterBuses} from './metrics.ts';
+import {observeRequests} from './observe.ts';
 import {Registrar} from './registrar.ts';
 import {createRegistrarServer, type RegistrarServer} from './server.ts';
 import type {RegistrarSettings} from './settings.ts';
 
 export type ComposedRegistrar = {
   server: RegistrarServer;
+  metrics: MetricsServer;
   api: ApiDatabase;
   close(): Promise<void>;
 };
@@ -29,7 +36,13 @@ const lacking = {
 /** Connects when it is first asked. */
 export function composeRegistrar(settings: RegistrarSettings, log: Logger): ComposedRegistrar {
   const {bus, login} = settings;
-  const emit = observeBus(log);
+  const [meters, loopDelay] = [createRegistrarMeters(), new LoopDelay()];
+  const own = processMeters({version, delay: () => loopDelay.worst});
+  const [logBus, countBus] = [observeBus(log), meterBuses(meters)];
+  const emit: EmitBusEvent = event => {
+    logBus(event);
+    countBus(event);
+  };
   const connect = (url: string) => new RpcClient({...bus, url, emit});
   const rpc = connect(bus.url);
   const api = new ApiDatabase(new Conductor(rpc), lacking);
@@ -50,16 +63,19 @@ export function composeRegistrar(settings: RegistrarSettings, log: Logger): Comp
     rateLimit: settings.rateLimit,
     maxConnections: settings.maxConnections,
     maxRequests: settings.maxRequests,
-    onChange: observeChanges(log),
-    onHandled: observeHandled(log),
+    ...observeRequests(log, meters),
   });
+  meters.onScrape(() => meters.set('cellar_registrar_requests_in_flight', {}, server.inFlight));
+  const metrics = createMetricsServer(() => exposeAll([own, meters]));
   return {
     server,
+    metrics,
     api,
     close: async () => {
+      loopDelay[Symbol.dispose]();
       validator?.close();
       session?.close();
-      await Promise.all([rpc.close(), cells.close()]);
+      await Promise.all([rpc.close(), cells.close(), metrics.close()]);
     },
   };
 }

@@ -3,14 +3,14 @@
 import {parseArgs} from 'node:util';
 import pino from 'pino';
 import {loadConfig, takeSources} from '../config/load.ts';
-import {formatAddress} from '../config/names.ts';
+import {type Address, formatAddress} from '../config/names.ts';
 import {version} from '../config/version.ts';
 import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
 import {takeServiceEnvironment} from '../service/environment.ts';
 import {ServiceManager} from '../service/manager.ts';
 import {keepWatched} from '../service/watchdog.ts';
 import {type ComposedRegistrar, composeRegistrar} from './compose.ts';
-import {registrarSettings, tlsSettings} from './settings.ts';
+import {type RegistrarSettings, registrarSettings, tlsSettings} from './settings.ts';
 
 const usage = `Usage: cellar-registrar [--config-file FILE]... [--config-dir DIR]...
 
@@ -64,7 +64,7 @@ async function run(sources: Sources): Promise<void> {
     log.warn({error: asCellarError(error).message}, 'systemd cannot be told how the registrar is');
   const manager = new ServiceManager({socket, onTrouble});
   const composed = composeRegistrar(settings, log);
-  const at = await composed.server.listen(settings.listen);
+  const at = await listen(composed, settings, log);
   log.info(
     {version, listen: formatAddress(at), auth: settings.auth, tls: settings.tls !== undefined},
     'cellar-registrar is ready',
@@ -90,6 +90,25 @@ async function run(sources: Sources): Promise<void> {
   await looked;
   ended.abort();
   log.info('cellar-registrar has stopped');
+}
+
+/** Resolves where requests are answered. */
+async function listen(
+  {server, metrics, close}: ComposedRegistrar,
+  settings: RegistrarSettings,
+  log: pino.Logger,
+): Promise<Address> {
+  const {metricsListen} = settings;
+  try {
+    if (metricsListen !== undefined) {
+      await metrics.listen(metricsListen);
+      log.info({listen: formatAddress(metricsListen)}, 'metrics are served');
+    }
+    return await server.listen(settings.listen);
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** Whoever starts it on the wrong message bus is told now, and not by the first host. */

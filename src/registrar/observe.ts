@@ -1,10 +1,30 @@
-/** cellar-registrar's log: a line for each change, and for each request that was refused. */
+/** What cellar-registrar does: a line of its log for each change, and for each request that was refused; and counted. */
 import type {Logger} from 'pino';
 import type {CellarError} from '../core/errors.ts';
+import {meterChanges, meterHandled, type RegistrarMeters} from './metrics.ts';
 import type {Change} from './registrar.ts';
-import type {Handled} from './server.ts';
+import type {Handled, RegistrarServerOptions} from './server.ts';
 
-export function observeChanges(log: Logger): (change: Change, by: Handled) => void {
+/** Log and metrics are told the same. */
+export function observeRequests(
+  log: Logger,
+  meters: RegistrarMeters,
+): Pick<RegistrarServerOptions, 'onChange' | 'onHandled'> {
+  const [logChange, countChange] = [logChanges(log), meterChanges(meters)];
+  const [logHandled, countHandled] = [logRequests(log), meterHandled(meters)];
+  return {
+    onChange: (change, by) => {
+      logChange(change, by);
+      countChange(change);
+    },
+    onHandled: handled => {
+      logHandled(handled);
+      countHandled(handled);
+    },
+  };
+}
+
+function logChanges(log: Logger): (change: Change, by: Handled) => void {
   return ({action, host, node, uuid, cell}, {by, peer, requestId}) => {
     log.info(
       {audit: true, event: action, host, node, uuid, cell: cell.name, cellUuid: cell.uuid, by, peer, requestId},
@@ -18,7 +38,7 @@ const said: Record<Change['action'], string> = {
   'service-disabled': "a host's nova-compute was disabled: its cell is a staging cell",
 };
 
-export function observeHandled(log: Logger): (handled: Handled) => void {
+function logRequests(log: Logger): (handled: Handled) => void {
   return ({error, ms, ...fields}) => {
     const line = {event: 'request', ...fields, ms: Math.round(ms)};
     if (error === undefined) return log.debug(line, 'answered');

@@ -54,6 +54,8 @@ export type Handled = {
 export interface RegistrarServer {
   /** Resolves the address: the port is chosen where 0 was asked for. */
   listen(address: Address): Promise<Address>;
+  /** Requests whose answer is not out yet. */
+  readonly inFlight: number;
   /** New certificates for new connections. */
   renew(tls: SecureContextOptions): void;
   /** No new request; resolves when the last one is answered, or cut off when `deadline` aborts. */
@@ -169,6 +171,9 @@ export function createRegistrarServer(options: RegistrarServerOptions): Registra
 
   return {
     listen: address => listen(server, address),
+    get inFlight() {
+      return busy;
+    },
     renew: context => {
       if ('setSecureContext' in server) server.setSecureContext(context);
     },

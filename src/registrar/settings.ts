@@ -14,6 +14,8 @@ import type {RegistrarRules} from './registrar.ts';
 
 export type RegistrarSettings = {
   listen: Address;
+  /** undefined: metrics are not served. */
+  metricsListen: Address | undefined;
   tls: SecureContextOptions | undefined;
   auth: 'token' | 'certificate' | 'both';
   /** undefined where no token counts. */
@@ -41,6 +43,7 @@ export function registrarSettings(config: CellarConfig): RegistrarSettings {
   const listen = get('registrar', 'listen');
   return {
     listen,
+    metricsListen: get('registrar', 'metrics_listen'),
     tls: tlsSettings(config, listen),
     auth,
     login: auth === 'certificate' ? undefined : login(config),

@@ -5,6 +5,7 @@ import {agentMetrics} from '../../src/metrics/agent.ts';
 import {metricsMarkdown} from '../../src/metrics/markdown.ts';
 import {combinations, type Metric} from '../../src/metrics/metric.ts';
 import {processMetrics} from '../../src/metrics/process.ts';
+import {registrarMetrics} from '../../src/metrics/registrar.ts';
 
 const all: [string, Metric][] = [...Object.entries(processMetrics), ...Object.entries(agentMetrics)];
 
@@ -15,7 +16,7 @@ test('docs/metrics.md is made from the tables of metrics', t => {
 });
 
 test('names are as Prometheus wants them: our prefix, base units, _total for what only grows', t => {
-  for (const [name, {type, help}] of all) {
+  for (const [name, {type, help}] of [...all, ...Object.entries(registrarMetrics)]) {
     t.regex(name, /^cellar_[a-z]+(_[a-z]+)*$/);
     t.is(type === 'counter', name.endsWith('_total'), name);
     if (type === 'histogram') t.regex(name, /_seconds$/);

@@ -9,7 +9,8 @@ import {TokenValidator} from '../../src/keystone/validate.ts';
 import {ApiDatabase} from '../../src/nova/api-database.ts';
 import {CellDatabase} from '../../src/nova/cell-database.ts';
 import type {Identification} from '../../src/registrar/identify.ts';
-import {observeChanges, observeHandled} from '../../src/registrar/observe.ts';
+import {createRegistrarMeters, type RegistrarMeters} from '../../src/registrar/metrics.ts';
+import {observeRequests} from '../../src/registrar/observe.ts';
 import {Registrar} from '../../src/registrar/registrar.ts';
 import {createRegistrarServer, type RegistrarServerOptions} from '../../src/registrar/server.ts';
 import {cellarUser, sendToken} from '../helpers/fake-keystone.ts';
@@ -59,6 +60,7 @@ export type TestRegistrar = AsyncDisposable & {
   /** The log's lines, as they are written. */
   log: string[];
   lines(): Record<string, unknown>[];
+  meters: RegistrarMeters;
   ask(request?: Request): Promise<Reply>;
   drain(): Promise<void>;
 };
@@ -76,6 +78,7 @@ export async function startRegistrar(options: TestRegistrarOptions = {}): Promis
   const session = new Session(cellarUser(keystone.url), {retries: 0});
   const validator = new TokenValidator(session, keystone.url);
   const log: string[] = [];
+  const meters = createRegistrarMeters();
   const logger = pino({level: 'debug'}, {write: line => log.push(line)});
   const [api, cell, seen] = [new ApiTables(), new CellTables(), [] as Seen[]];
   api.cells.push(cellRow(1, 'cell1'), cellRow(2, 'cell2'));
@@ -107,8 +110,7 @@ export async function startRegistrar(options: TestRegistrarOptions = {}): Promis
     rateLimit: options.rateLimit ?? 0,
     maxConnections: 100,
     maxRequests: options.maxRequests ?? 100,
-    onChange: observeChanges(logger),
-    onHandled: observeHandled(logger),
+    ...observeRequests(logger, meters),
   });
   const {port} = await server.listen({host: '127.0.0.1', port: 0});
   const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
@@ -120,6 +122,7 @@ export async function startRegistrar(options: TestRegistrarOptions = {}): Promis
     seen,
     keystone,
     log,
+    meters,
     lines: () => log.map(line => JSON.parse(line)),
     ask: request => send(url, request),
     drain: () => server.drain(AbortSignal.timeout(10_000)),
