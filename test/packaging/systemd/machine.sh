@@ -11,7 +11,7 @@ outside() {
   local tree=$3/cgroup
   mkdir -p "$tree"
   mount -t cgroup2 none "$tree"
-  find "$tree" -mindepth 1 -maxdepth 1 -type d -name 'cellar-machine-*' -exec rmdir {} + 2>/dev/null || true # of killed ones
+  sweep "$tree"
   group=$tree/cellar-machine-$$
   mkdir "$group"
   trap 'clean_up' EXIT
@@ -25,9 +25,21 @@ outside() {
   wait $child || true
 }
 
+# What is left of machines that were killed. The number is that of their outermost process.
+sweep() {
+  local dead
+  for dead in "$1"/cellar-machine-*; do
+    [ -d "/proc/${dead##*-}" ] || remove "$dead"
+  done
+}
+
+remove() {
+  find "$1" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+}
+
 clean_up() {
   for _ in $(seq 100); do
-    find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+    remove "$group"
     [ -d "$group" ] || return 0
     sleep 0.1
   done
