@@ -15,6 +15,7 @@ export const assumed = {
   /** Hosts that ask for a new image while it is being filled. */
   herd: 100,
   janitorInterval: 300,
+  deletedCheckInterval: 3600,
   reportInterval: 10,
   /** How long Keystone's tokens live, by its default. */
   tokenLife: 3600,
@@ -24,7 +25,8 @@ const day = 86_400;
 
 /** The markdown table. */
 export function expect({boots, herds, fill, idle, rounds}: Scale): string {
-  const {cells, hosts, images, newImages, herd, janitorInterval, reportInterval, tokenLife} = assumed;
+  const {cells, hosts, images, newImages, herd, janitorInterval, deletedCheckInterval, reportInterval, tokenLife} =
+    assumed;
   const boot = boots.at(-1)?.perDisk.all ?? 0;
   const gets = boots.at(-1)?.glanceRecords ?? 0;
   const waiter = herds.at(-1)?.perHost.all ?? 0;
@@ -58,8 +60,8 @@ export function expect({boots, herds, fill, idle, rounds}: Scale): string {
     ],
     [
       'Glance: GET of a record, by the janitor',
-      `${images} images every ${janitorInterval} s`,
-      images / janitorInterval,
+      `${images} images every ${deletedCheckInterval} s`,
+      images / deletedCheckInterval,
     ],
     ['Glance: downloads', `${newImages} images a day, once each`, newImages / day],
     ['Keystone: tokens of the agents', `${number(hosts)} hosts, a token each ${tokenLife} s`, hosts / tokenLife],

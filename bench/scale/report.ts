@@ -109,7 +109,7 @@ function tables({residentPerHost, fill, boots, herds, idle, rounds, killed, ...s
         ['asking who the janitor is', number(idle.election.all)],
       ],
     ),
-    'One host of the cell is the janitor. Its round:',
+    'One host of the cell is the janitor. Its round, with Glance asked about every image that has a copy, which is done once in a `deleted_check_interval`:',
     table(
       ['copies in the index', 'objects in the pool', 'operations', 'bytes out', 'Glance GETs', 'time'],
       rounds.map(({entries, objects, ops: {all, outBytes}, glanceRecords, ms: time}) => [

@@ -187,6 +187,14 @@ export const cellarOptions = {
       help: 'How often leftovers of dead agents, copies over the limits and evicted copies without clones are looked for. One agent does it for its cell; when it dies another takes over.',
       reason: 'What is left behind costs space only.',
     }),
+    deleted_check_interval: ours(atLeast(0), {
+      default: '3600',
+      unit: 'seconds',
+      reload: true,
+      help: 'How often Glance is asked about each image of the cache, in the janitor’s rounds, whether it still has it. Who asks for a deleted image gets no disk of it in any case.',
+      reason:
+        'The copy of a deleted image costs space only. In every round it would be most of what the Glance of many cells hears.',
+    }),
     disk_busy_timeout: ours(atLeast(0), {
       default: '35',
       unit: 'seconds',

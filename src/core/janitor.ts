@@ -1,10 +1,11 @@
 import {setTimeout as sleep} from 'node:timers/promises';
+import {retireDeleted} from './deleted.ts';
 import {asCellarError} from './errors.ts';
 import type {JanitorStep} from './events.ts';
 import {fillLeases} from './fill.ts';
 import type {Lease} from './ports.ts';
 import {recover} from './recover.ts';
-import {makeRoom, removeRetired, retireDeleted} from './retire.ts';
+import {makeRoom, removeRetired} from './retire.ts';
 import type {World} from './world.ts';
 
 const janitorLease = 'cellar.janitor';

@@ -1,5 +1,5 @@
 import type {Entry} from './entry.ts';
-import {asCellarError, CellarError} from './errors.ts';
+import {asCellarError} from './errors.ts';
 import type {CacheSurvey, RetireReason} from './events.ts';
 import {type CacheFacts, chooseVictims, mayLeave, type Retired} from './evict.ts';
 import type {World} from './world.ts';
@@ -97,55 +97,6 @@ export async function removeRetired(world: World, signal: AbortSignal): Promise<
     }
   }
   return removed;
-}
-
-/** So many images that Glance could not be asked about end the round: it is down, and each one takes its time. */
-const patience = 3;
-
-/**
- * Copies of images that Glance does not know any more. Only asked about images that our own identity could read when they were
- * cached: a 404 for others proves nothing. A pin does not keep them: nobody gets a disk of an image that Glance does not have.
- */
-export async function retireDeleted(world: World, signal: AbortSignal): Promise<number> {
-  let count = 0;
-  let failed = 0;
-  let isGlance = false;
-  for (const entry of await world.cell.index.list(signal)) {
-    signal.throwIfAborted();
-    if (!entry.ownReadable) continue;
-    try {
-      if (!(await isDeleted(entry.image, world, signal))) continue;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (++failed >= patience) throw error;
-      continue;
-    }
-    isGlance ||= await world.images.listable(signal);
-    if (!isGlance) throw notGlance(entry.image);
-    if (await retire(entry, 'Glance does not have the image any more', world, signal, {reason: 'deleted-image'}))
-      count++;
-  }
-  return count;
-}
-
-/** A wrong path, or a proxy that answers in Glance's place, says 404 to everything: the whole cache would go. */
-const notGlance = (imageId: string) =>
-  new CellarError('unavailable', `Glance does not know image ${imageId}, and does not list any images either`, {
-    hint: 'no copy was retired; check that endpoint_override or the catalog leads to Glance, and no proxy answers in its place',
-    object: imageId,
-  });
-
-/** An administrator still sees an image that is being deleted, by its status. */
-async function isDeleted(imageId: string, {images}: World, signal: AbortSignal): Promise<boolean> {
-  try {
-    const {status} = await images.get(imageId, {}, signal);
-    return status === 'deleted' || status === 'pending_delete';
-  } catch (error) {
-    const {kind} = asCellarError(error);
-    if (kind === 'not-found') return true;
-    if (kind === 'forbidden') return false;
-    throw error;
-  }
 }
 
 /** Removes a copy that no entry names. That it cannot be removed now (false) is no reason to fail: recovery tries again. */

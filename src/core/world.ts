@@ -1,3 +1,4 @@
+import type {GlanceChecks} from './deleted.ts';
 import type {Emit} from './events.ts';
 import type {CacheLimits} from './evict.ts';
 import type {FillFlights} from './fill.ts';
@@ -28,6 +29,8 @@ export type Limits = {
   evictGrace: number;
   /** Between two rounds of the janitor. */
   janitorInterval: number;
+  /** Between two questions to Glance whether it still has an image. */
+  deletedCheckInterval: number;
 };
 
 /** Which agent this is: `run` is new at every start. */
@@ -47,4 +50,6 @@ export type World = {
   fills: FillFlights;
   /** Last uses that are not written down yet. */
   usage: UsageLog;
+  /** When Glance was asked about the images of the cache. */
+  checks: GlanceChecks;
 };

@@ -3,6 +3,7 @@ import type {Logger} from 'pino';
 import {type ApiServer, createApi} from '../api/server.ts';
 import {version} from '../config/version.ts';
 import {qemuConverter} from '../convert/converter.ts';
+import {GlanceChecks} from '../core/deleted.ts';
 import type {Filled} from '../core/fill.ts';
 import {keepSweeping} from '../core/janitor.ts';
 import {beginOffer, offerCopy} from '../core/offer.ts';
@@ -90,6 +91,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     turns: new Turns(),
     fills: new SingleFlight<Filled, Progress>(),
     usage: new UsageLog(),
+    checks: new GlanceChecks(),
   };
   const parts = settings.registration && composeRegistration(settings.registration, world.cell, identity, log, meters);
   const base = settings.baseFiles && composeBaseFiles(settings.baseFiles, world);

@@ -117,6 +117,7 @@ export function limitsOf({get}: CellarConfig): Limits {
     },
     evictGrace: get('image_store', 'evict_grace') * second,
     janitorInterval: timer(get('image_store', 'janitor_interval')),
+    deletedCheckInterval: get('image_store', 'deleted_check_interval') * second,
   };
 }
 

@@ -221,7 +221,7 @@ for (const when of ['waiting for its round', 'in a round']) {
     if (when !== 'in a round') stop.abort();
     const started = performance.now();
     await done;
-    t.true(performance.now() - started < 1000);
+    t.true(performance.now() - started < 20_000);
     t.is(cell.held.size, 0);
     t.false(types(world).includes('janitor-failed'));
     if (when === 'in a round') t.true(cell.entries.size === 3, 'no step was begun after it');

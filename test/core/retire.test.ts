@@ -1,7 +1,8 @@
 /** Copies leave the index by a limit or because Glance has deleted the image, and the pool when nobody needs them. */
 import test from 'ava';
+import {retireDeleted} from '../../src/core/deleted.ts';
 import {CellarError} from '../../src/core/errors.ts';
-import {knownCopies, makeRoom, removeRetired, retire, retireDeleted} from '../../src/core/retire.ts';
+import {knownCopies, makeRoom, removeRetired, retire} from '../../src/core/retire.ts';
 import {cachedCell, cachedIn, isThere, MiB} from './cached.ts';
 import {makeWorld, never, resolve, types} from './world.ts';
 

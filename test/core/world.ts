@@ -1,5 +1,6 @@
 /** A world for the core: any cell, any Glance, short limits, and the events that were published. */
 import {randomBytes, randomUUID} from 'node:crypto';
+import {GlanceChecks} from '../../src/core/deleted.ts';
 import {type Event, onlyCounted} from '../../src/core/events.ts';
 import type {Filled} from '../../src/core/fill.ts';
 import type {Cell, Converter, Images} from '../../src/core/ports.ts';
@@ -21,6 +22,7 @@ export const limits: Limits = {
   cache: {maxBytes: 0, maxFill: 0, maxIdle: 0},
   evictGrace: 0,
   janitorInterval: 20,
+  deletedCheckInterval: 0,
 };
 
 /** For cells that store raw images only. */
@@ -48,6 +50,7 @@ export function makeWorld(
     turns: new Turns(),
     fills: new SingleFlight<Filled, Progress>(),
     usage: new UsageLog(),
+    checks: new GlanceChecks(),
     events,
   };
 }

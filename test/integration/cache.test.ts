@@ -86,7 +86,7 @@ test.serial(
 test.serial(
   'an image that is deleted in Glance leaves the cache with the next round, a private one of others does not',
   async t => {
-    await using place = await makePlace({conf: '[image_store]\njanitor_interval = 10\n'});
+    await using place = await makePlace({conf: '[image_store]\njanitor_interval = 10\ndeleted_check_interval = 0\n'});
     const glance = openstack();
     const owner = await glance.createProject(`owner-${place.cache}`);
     const token = await glance.token(owner);
