@@ -4,9 +4,11 @@
 #include "environment.hpp"
 #include "exit.hpp"
 #include "file_lock.hpp"
+#include "hasher.hpp"
 #include "image.hpp"
 #include "ping.hpp"
 #include "pool.hpp"
+#include "read_back.hpp"
 #include "watch.hpp"
 #include "writer.hpp"
 
@@ -62,7 +64,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   keep(environment.image_class, Image::Class(env));
   keep(environment.writer_class, Writer::Class(env));
   keep(environment.watch_class, Watch::Class(env));
+  keep(environment.hasher_class, Hasher::Class(env));
+  keep(environment.read_back_class, ReadBack::Class(env));
   exports.Set("connect", Napi::Function::New<Cluster::Connect>(env, "connect"));
+  exports.Set("hasher", Napi::Function::New<Hasher::Make>(env, "hasher"));
   exports.Set("versions", Napi::Function::New<Versions>(env, "versions"));
   exports.Set("counters", Napi::Function::New<Counters>(env, "counters"));
   exports.Set("tryLeaseFile", Napi::Function::New<TryLeaseFile>(env, "tryLeaseFile"));

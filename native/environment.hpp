@@ -47,6 +47,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   Napi::FunctionReference image_class;
   Napi::FunctionReference writer_class;
   Napi::FunctionReference watch_class;
+  Napi::FunctionReference hasher_class;
+  Napi::FunctionReference read_back_class;
 
  private:
   friend class Teardown;

@@ -54,6 +54,7 @@ Napi::Function Image::Class(Napi::Env env) {
                          InstanceMethod<&Image::Flush>("flush"),
                          InstanceMethod<&Image::MakeWriter>("writer"),
                          InstanceMethod<&Image::Resize>("resize"),
+                         InstanceMethod<&Image::MakeReadBack>("readBack"),
                          InstanceMethod<&Image::CreateSnapshot>("createSnapshot"),
                          InstanceMethod<&Image::ProtectSnapshot>("protectSnapshot"),
                          InstanceMethod<&Image::UnprotectSnapshot>("unprotectSnapshot"),

@@ -59,6 +59,9 @@ class Image : public Napi::ObjectWrap<Image> {
   // writer.cpp
   Napi::Value MakeWriter(const Napi::CallbackInfo& info);
 
+  // read_back.cpp
+  Napi::Value MakeReadBack(const Napi::CallbackInfo& info);
+
   // snapshot.cpp
   Napi::Value CreateSnapshot(const Napi::CallbackInfo& info);
   Napi::Value ProtectSnapshot(const Napi::CallbackInfo& info);

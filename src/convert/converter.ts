@@ -3,7 +3,7 @@ import {checkWithQemu} from './check.ts';
 import {convert} from './convert.ts';
 import {checkLimits, type QemuLimits} from './limits.ts';
 import type {RbdTarget} from './rbd-url.ts';
-import {Spool} from './spool.ts';
+import {Spool, type SpoolOptions} from './spool.ts';
 
 export type ConverterOptions = {
   /** The spool: an absolute path, and the bytes of all its files together. */
@@ -12,20 +12,22 @@ export type ConverterOptions = {
   /** The cache pool, and how qemu-img reaches it. */
   target: Omit<RbdTarget, 'image'>;
   limits: QemuLimits;
+  /** Makes digests on another thread, by OpenSSL's names. */
+  hasher: SpoolOptions['hasher'];
 };
 
 /** `Converter` on qemu-img. The spool is opened at the first conversion: a host that never converts needs none. */
-export function qemuConverter({directory, limit, target, limits}: ConverterOptions): Converter {
+export function qemuConverter({directory, limit, target, limits, hasher}: ConverterOptions): Converter {
   let opened: Promise<Spool> | undefined;
   const spool = () => {
-    opened ??= Spool.open({directory, limit}).catch(error => {
+    opened ??= Spool.open({directory, limit, hasher}).catch(error => {
       opened = undefined;
       throw error;
     });
     return opened;
   };
   return {
-    spool: async bytes => (await spool()).create(bytes),
+    spool: async (bytes, digests) => (await spool()).create(bytes, digests),
     check: (path, expected, signal) => checkWithQemu({path, expected, limits: checkLimits, signal}),
     convert: (source, qemu, image, signal) => convert({source, qemu, target: {...target, image}, limits, signal}),
   };

@@ -3,13 +3,15 @@ import {chmod, type FileHandle, mkdir, open, readdir, rm, stat, statfs} from 'no
 import {isAbsolute, join} from 'node:path';
 import {CellarError} from '../core/errors.ts';
 import {isAlive, thisProcess} from './process-id.ts';
-import {asSpoolError, full, SpoolFile} from './spool-file.ts';
+import {asSpoolError, full, type Hasher, SpoolFile} from './spool-file.ts';
 
 export type SpoolOptions = {
   /** Made if it is not there. Nobody else's: its mode becomes 0700. */
   directory: string;
   /** Bytes of all files together. */
   limit: number;
+  /** Makes the digests of a file, by OpenSSL's names. */
+  hasher: (digests: string[]) => Hasher;
 };
 
 /** `<process>.<random>.part`: a name says whose it is, so that only the dead's are taken away. */
@@ -23,12 +25,14 @@ const pattern = /^(\d+-\d+)\.[0-9a-f]{16}\.part$/;
 export class Spool {
   readonly #directory: string;
   readonly #limit: number;
+  readonly #hasher: SpoolOptions['hasher'];
   #taken = 0;
   #files = 0;
 
-  private constructor({directory, limit}: SpoolOptions) {
+  private constructor({directory, limit, hasher}: SpoolOptions) {
     this.#directory = directory;
     this.#limit = limit;
+    this.#hasher = hasher;
   }
 
   static async open(options: SpoolOptions): Promise<Spool> {
@@ -54,8 +58,8 @@ export class Spool {
     return {files: this.#files, taken: this.#taken, limit: this.#limit};
   }
 
-  /** A new empty file with room for `size` bytes. Dispose of it to remove it and give the room back. */
-  async create(size: number): Promise<SpoolFile> {
+  /** A new empty file with room for `size` bytes, to be hashed with these. Dispose of it to remove it and give the room back. */
+  async create(size: number, digests: string[]): Promise<SpoolFile> {
     this.#take(size);
     const room = {
       take: (bytes: number) => this.#take(bytes),
@@ -72,7 +76,7 @@ export class Spool {
       if (bavail * bsize < size)
         throw full(`the file system of ${this.#directory} has ${bavail * bsize} bytes free, ${size} are needed`);
       handle = await open(path, 'wx', 0o600);
-      return new SpoolFile(path, handle, size, room);
+      return new SpoolFile(path, handle, {taken: size, room, hasher: this.#hasher(digests)});
     } catch (error) {
       room.release(size);
       throw asSpoolError(error, path);

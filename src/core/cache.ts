@@ -1,5 +1,4 @@
-import {createHash} from 'node:crypto';
-import {rawDigestAlgo} from './digest.ts';
+import {formatDiskDigest, formOfDiskDigest} from './digest.ts';
 import type {Entry} from './entry.ts';
 import {CellarError} from './errors.ts';
 import type {Retired} from './evict.ts';
@@ -122,14 +121,10 @@ export async function verify(imageId: string, world: World, {signal, onProgress}
 
 async function isIntact(entry: Entry, {cell}: World, {signal, onProgress}: RunOptions): Promise<boolean> {
   const {image, rbdImage, snapshot, size} = entry;
-  const hash = createHash(rawDigestAlgo);
-  let received = 0;
-  for await (const chunk of cell.copies.read(rbdImage, snapshot, signal)) {
-    hash.update(chunk);
-    received += chunk.length;
-    onProgress?.({image, received, size});
-  }
-  return hash.digest('hex') === entry.rawDigest;
+  const form = formOfDiskDigest(entry.rawDigest);
+  const tell = (received: number) => onProgress?.({image, received, size});
+  const {digest} = await cell.copies.digest(rbdImage, snapshot, signal, {form, onProgress: tell});
+  return formatDiskDigest(form, digest) === entry.rawDigest;
 }
 
 const noCopy = (imageId: string) =>

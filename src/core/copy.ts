@@ -1,5 +1,4 @@
-import {createHash} from 'node:crypto';
-import {rawDigestAlgo, verifyDigests, wantedDigests} from './digest.ts';
+import {formatDiskDigest, rawDigestAlgo, verifyDigests, wantedDigests} from './digest.ts';
 import {Inspector, judgeFormat, type Verdict} from './format/index.ts';
 import type {ImageRecord} from './image.ts';
 import type {CopyWriter, Download, SnapshotSpec, Spooled} from './ports.ts';
@@ -76,7 +75,7 @@ async function convertCopy(
   {name, signal, onReceived}: CopyOptions,
 ): Promise<Sealed> {
   const size = image.size ?? 0;
-  await using file = await converter.spool(size);
+  await using file = await converter.spool(size, wantedDigests(image));
   const inspector = new Inspector();
   const onHead = (virtualSize = 0) => refuseLarge(image, virtualSize, limits.maxDisk);
   const {digests, verified} = await spool(image, download, file, {size, signal, onReceived, inspector, onHead});
@@ -91,8 +90,9 @@ async function convertCopy(
   return await sealing(writer, async () => {
     await converter.convert(file.path, verdict.qemu, name, signal);
     const snapshot = await writer.seal(signal);
-    const {digest, stored} = await readBack(cell.copies.read(name, snapshot.snapshot, signal));
-    return {snapshot, size: verdict.virtualSize, stored, digests, verified, rawDigest: digest};
+    const {digest, stored} = await cell.copies.digest(name, snapshot.snapshot, signal, {form: 'pieces'});
+    const rawDigest = formatDiskDigest('pieces', digest);
+    return {snapshot, size: verdict.virtualSize, stored, digests, verified, rawDigest};
   });
 }
 
@@ -104,6 +104,9 @@ async function sealing<V>(writer: CopyWriter, work: () => Promise<V>): Promise<V
   }
 }
 
+/** Chunks that may wait for the spool: 8 MiB as they are cut at most. */
+const chunksAhead = 32;
+
 /** To the spool: hashed and inspected on the way, refused as soon as its head says enough. Fails with `corrupt` like `transfer`. */
 async function spool(
   image: ImageRecord,
@@ -111,14 +114,14 @@ async function spool(
   file: Spooled,
   options: ReceiveOptions,
 ): Promise<{digests: Record<string, string>; verified: boolean}> {
-  const hashes = wantedDigests(image).map(algo => [algo, createHash(algo)] as const);
+  const writes: Promise<void>[] = []; // they settle in order
   for await (const chunk of receive(image, download, options)) {
-    for (const [, hash] of hashes) hash.update(chunk);
-    await file.write(chunk);
-    download.recycle?.(chunk);
+    const write = file.write(chunk).then(() => download.recycle?.(chunk));
+    write.catch(() => {}); // thrown below, or no longer asked for
+    if (writes.push(write) === chunksAhead) await Promise.all(writes.splice(0, chunksAhead / 2));
   }
-  await file.close();
-  const digests = Object.fromEntries(hashes.map(([algo, hash]) => [algo, hash.digest('hex')]));
+  await Promise.all(writes);
+  const digests = await file.finish();
   return {digests, verified: verifyDigests(image, digests)};
 }
 
@@ -135,20 +138,4 @@ function refuseLarge(image: ImageRecord, size: number, maxDisk: number): void {
       image,
       `its disk is ${size} bytes; at most ${maxDisk} are allowed ([image_store] max_disk_size)`,
     );
-}
-
-const granule = 64 * 1024;
-const zeros = Buffer.alloc(granule);
-
-async function readBack(body: AsyncIterable<Uint8Array>): Promise<{digest: string; stored: number}> {
-  const hash = createHash(rawDigestAlgo);
-  let stored = 0;
-  for await (const chunk of body) {
-    hash.update(chunk);
-    for (let at = 0; at < chunk.length; at += granule) {
-      const end = Math.min(at + granule, chunk.length);
-      if (zeros.compare(chunk, at, end, 0, end - at) !== 0) stored += end - at;
-    }
-  }
-  return {digest: hash.digest('hex'), stored};
 }

@@ -2,8 +2,30 @@ import {getHashes} from 'node:crypto';
 import {CellarError} from './errors.ts';
 import type {ImageRecord} from './image.ts';
 
-/** Computed for every copy: it is what the copy is known by. */
+/** Computed of every file. A disk that is stored as it comes is known by it. */
 export const rawDigestAlgo = 'sha512';
+
+/**
+ * How the digest of a disk is made of its bytes.
+ * - whole: their sha512
+ * - pieces: the sha512 of the sha512s, 64 bytes each, of every 4 MiB of them in order; the last piece may be shorter. It is what
+ *   a converted disk is known by: its bytes are read only to be hashed, by several threads, and its holes, which are most of
+ *   many a disk, are not read at all.
+ */
+export type DiskDigestForm = 'whole' | 'pieces';
+
+/** Bytes of one piece. */
+export const digestPiece = 4 * 1024 * 1024;
+
+const piecesMark = 'sha512-4MiB:';
+
+/** An entry's `rawDigest`: hex alone is of the whole. */
+export const formatDiskDigest = (form: DiskDigestForm, digest: string): string =>
+  form === 'pieces' ? `${piecesMark}${digest}` : digest;
+
+/** How a `rawDigest` was made. */
+export const formOfDiskDigest = (rawDigest: string): DiskDigestForm =>
+  rawDigest.startsWith(piecesMark) ? 'pieces' : 'whole';
 
 /** What to compute while an image streams past: sha512 always, and what its bytes will be held against. */
 export function wantedDigests(image: ImageRecord): string[] {

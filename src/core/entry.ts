@@ -19,7 +19,7 @@ export type Entry = {
   ownReadable: boolean;
   /** The file as Glance sent it: its format, length, and every digest we computed of it, by algorithm. */
   source: {diskFormat: string; size: number; digests: Record<string, string>; verified: boolean};
-  /** sha512 of the disk's bytes, for later re-reading. */
+  /** Of the disk's bytes as they were in the cluster, for later re-reading: see `formatDiskDigest`. */
   rawDigest: string;
   /** ISO time. */
   created: string;

@@ -6,6 +6,7 @@
  * cannot be interrupted, so an abort is looked at between calls: a method that has begun ends, by itself or by its deadline,
  * before its promise settles. Nothing goes on in the background after that.
  */
+import type {DiskDigestForm} from './digest.ts';
 import type {Entry} from './entry.ts';
 import type {Retired} from './evict.ts';
 import type {QemuView} from './format/index.ts';
@@ -111,6 +112,16 @@ export interface CopyWriter {
   abandon(): Promise<void>;
 }
 
+export type DigestOptions = {
+  /** How it is made of the disk's bytes: see digest.ts. */
+  form: DiskDigestForm;
+  /** Is told now and then how many bytes are done. */
+  onProgress?: ((done: number) => void) | undefined;
+};
+
+/** What a copy holds: `digest` is hex, `stored` leaves out runs of zeros as `Written` does. */
+export type CopyDigest = {digest: string; size: number; stored: number};
+
 /** Cached copies: RBD images `<image id>.<generation>` in the cell's cache pool, on a connection of their own. */
 export interface Copies {
   readonly pool: string;
@@ -122,8 +133,8 @@ export interface Copies {
   remove(name: string, signal: AbortSignal): Promise<void>;
   /** Has a sealed copy clones? false for one that is not there. */
   hasClones(name: string, signal: AbortSignal): Promise<boolean>;
-  /** The bytes of a copy's snapshot, in order, holes as zeros. `not-found` when it is not there. */
-  read(name: string, snapshot: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Reads the whole of a copy's snapshot from the cluster, holes as zeros. `not-found` when it is not there. Fails with the signal's reason. */
+  digest(name: string, snapshot: string, signal: AbortSignal, options: DigestOptions): Promise<CopyDigest>;
   /** Bytes stored in the pool and still available to it, copies of the replication not counted; undefined where the cluster does not tell (no ceph-mgr). */
   room(signal: AbortSignal): Promise<{used: number; available: number} | undefined>;
 }
@@ -131,16 +142,19 @@ export interface Copies {
 /** A file in the spool: written once, from its start to its end, then read by its path. Disposing of it removes it. */
 export interface Spooled extends AsyncDisposable {
   readonly path: string;
-  /** The buffer is borrowed until it returns. `no-space` when the spool has no more room. */
+  /**
+   * The chunk is borrowed until the promise settles. Several may be pending: they are taken in order. `no-space` when the spool
+   * has no more room.
+   */
   write(chunk: Uint8Array): Promise<void>;
-  /** Nothing more will be written. */
-  close(): Promise<void>;
+  /** Nothing more will be written, and everything was. The digests of it, hex, as they were asked for. */
+  finish(): Promise<Record<string, string>>;
 }
 
 /** Images that are not stored as they come. */
 export interface Converter {
-  /** A new file with room for so many bytes; `no-space` when the spool is full. */
-  spool(bytes: number): Promise<Spooled>;
+  /** A new file with room for so many bytes, hashed with these algorithms; `no-space` when the spool is full. */
+  spool(bytes: number, digests: string[]): Promise<Spooled>;
   /** QEMU's opinion of a file that we have judged already: does it see the same disk? */
   check(
     path: string,

@@ -85,7 +85,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     self,
     cell: {...cell, disks: health.watch('ceph', cell.disks), index: health.watch('ceph', cell.index)},
     images: timed(health.watch('glance', glance), glanceNames, meterGlance(meters)),
-    converter: qemuConverter(settings.converter),
+    converter: qemuConverter({...settings.converter, hasher: digests => binding.hasher(digests)}),
     limits: settings.limits,
     emit: both(meterEvents(meters), observe(log)),
     turns: new Turns(),

@@ -36,7 +36,7 @@ export type Settings = {
   facade: FacadeSettings | undefined;
   /** undefined: Nova's local copies of images are left alone. */
   baseFiles: BasePlace | undefined;
-  converter: ConverterOptions;
+  converter: Omit<ConverterOptions, 'hasher'>;
   keystone: Login | undefined;
   limits: Limits;
   /** undefined: this host is registered by others. */
@@ -134,7 +134,7 @@ function connectOptions({get}: CellarConfig): ConnectOptions {
 }
 
 /** qemu-img reaches the cache pool as the agent does. */
-function converterOptions({get}: CellarConfig): ConverterOptions {
+function converterOptions({get}: CellarConfig): Omit<ConverterOptions, 'hasher'> {
   const fillTimeout = get('image_store', 'fill_timeout');
   return {
     directory: get('image_store', 'spool_dir'),

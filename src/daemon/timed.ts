@@ -34,7 +34,7 @@ export function timed<T extends object, Operation>(
   });
 }
 
-/** The cell with every operation timed that the core asks for; a fill's writes and the reads of a verification are streams, and are not. */
+/** The cell with every operation timed that the core asks for; a fill's writes, and what reads a whole copy, take as long as the copy is large, and are not. */
 export function timedCell<C extends Cell>(cell: C, told: Told<CephOperation>): C {
   const {disks, trash, copies, index, usage, leases, intents} = cell;
   return {

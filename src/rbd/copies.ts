@@ -1,12 +1,20 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {CellarError} from '../core/errors.ts';
-import type {Copies, CopyWriter, SnapshotSpec, WriteOptions, Written} from '../core/ports.ts';
+import type {
+  Copies,
+  CopyDigest,
+  CopyWriter,
+  DigestOptions,
+  SnapshotSpec,
+  WriteOptions,
+  Written,
+} from '../core/ports.ts';
 import type {Connection} from './connection.ts';
 import {removeImage, withImage} from './disks.ts';
 import {causeOf, fromRbd, isRbdError} from './errors.ts';
 import {hasAttachedChildren} from './lineage.ts';
 import type {NativeCluster, NativeImage, NativePool, NativeWriter} from './native.ts';
-import {readAhead} from './read-ahead.ts';
+import {readBack} from './read-back.ts';
 import {type Room, roomOf} from './room.ts';
 
 /** The snapshot every copy has: Glance's, Nova's and Cinder's own name for it, so that a copy can be a Glance location. */
@@ -67,10 +75,10 @@ export class RbdCopies implements Copies {
     });
   }
 
-  async *read(name: string, snapshot: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  async digest(name: string, snapshot: string, signal: AbortSignal, options: DigestOptions): Promise<CopyDigest> {
     const image = await this.#connection.use(this.pool, signal, pool => pool.openImage(name, {snapshot}));
     try {
-      yield* readAhead(image, signal);
+      return await readBack(image, {...options, granule, signal});
     } catch (error) {
       throw fromRbd(error, {object: `${this.pool}/${name}`});
     } finally {

@@ -62,6 +62,19 @@ export type WriterOptions = {
 };
 /** `written` leaves the holes out; `digests` are hex, by the name they were asked for. */
 export type Written = {received: number; written: number; digests: Record<string, string>};
+/** How an image is read back. */
+export type ReadBackOptions = {
+  /** Bytes read at once, and of one piece. A power of two from 4096 to 2^25. */
+  pieceSize: number;
+  /** Pieces that are being read or wait to be hashed: the bound on memory. 1 to 1024. */
+  inFlight: number;
+  /** Runs of zeros of this size do not count as stored; divides `pieceSize`. */
+  granule: number;
+  /** sha512 of the pieces' sha512s (64 bytes each), in order, instead of all bytes: hashed on several threads, and what is not there costs nothing. */
+  inPieces?: boolean;
+};
+/** `digest` is a sha512, hex; `stored` leaves the holes out. */
+export type ReadBackResult = {digest: string; size: number; stored: number};
 export type Locker = {client: string; cookie: string; address: string};
 export type LockInfo = {lockers: Locker[]; exclusive: boolean; tag: string};
 
@@ -178,6 +191,11 @@ export interface NativeImage {
   flush(): Promise<void>;
   /** Writes a stream of bytes from the start. Throws: a TypeError, EINVAL (limits, unknown digest) or EBADF (the image is closed). */
   writer(options: WriterOptions): NativeWriter;
+  /**
+   * Reads and hashes all that the image holds, by the size as of open, on the addon's threads: what rbd_diff_iterate2 does not
+   * tell of is zeros, and is not read. Throws: a TypeError, EINVAL (limits) or EBADF (the image is closed).
+   */
+  readBack(options: ReadBackOptions): NativeReadBack;
   /** rbd_resize2(allow_shrink = false by default: shrinking is EINVAL). */
   resize(size: number, options?: {allowShrink?: boolean}): Promise<void>;
   /** rbd_snap_create */
@@ -241,8 +259,30 @@ export interface NativeWriter {
   close(): Promise<void>;
 }
 
+/** An image on its way to its digest. Closing the image waits for it. */
+export interface NativeReadBack {
+  /** Fails with the first read's error (rbd_aio_read, rbd_diff_iterate2), or ECANCELED. */
+  readonly result: Promise<ReadBackResult>;
+  /** Bytes from the start that are in the digest by now. */
+  readonly position: number;
+  /** Nothing more is read: `result` fails as soon as the reads on their way have ended. Idempotent. */
+  cancel(): void;
+}
+
+/** Digests of bytes that come in order, on the addon's threads. It needs no cluster. */
+export interface NativeHasher {
+  /** The chunk is borrowed until the promise settles: it was looked at. Several may be pending; they are taken in order. */
+  update(chunk: Uint8Array): Promise<void>;
+  /** The digests, hex, by the name they were asked for, after everything before it. Once: then EINVAL. */
+  finish(): Promise<Record<string, string>>;
+  /** Refuses new calls (EBADF), waits for those pending. Idempotent. */
+  close(): Promise<void>;
+}
+
 export interface NativeBinding {
   connect(options: ConnectOptions): Promise<NativeCluster>;
+  /** Digests by OpenSSL's names, at least one. Throws: a TypeError, or EINVAL for one there is not. */
+  hasher(digests: string[]): NativeHasher;
   /** rbd_version and rados_version of the library in use. */
   versions(): {librbd: string; librados: string};
   /** Work queued and running on the addon's threads, and data-plane operations in flight: for metrics. */

@@ -1,11 +1,14 @@
 import {createHash, randomUUID} from 'node:crypto';
+import {digestPiece} from '../../src/core/digest.ts';
 import type {Entry} from '../../src/core/entry.ts';
 import {CellarError} from '../../src/core/errors.ts';
 import {type Retired, replaced} from '../../src/core/evict.ts';
 import {formatSnapshot, sameSnapshot} from '../../src/core/location.ts';
 import type {
   Cell,
+  CopyDigest,
   CopyWriter,
+  DigestOptions,
   DiskSpec,
   DiskState,
   Intent,
@@ -25,9 +28,6 @@ type FakeImage = {
   registered: boolean;
   snapshots: Map<string, {protected: boolean; data: Buffer}>;
 };
-
-/** Bytes of one chunk that a copy is read back in. */
-const readSize = 256 * 1024;
 
 /** A cell's cluster in memory, for tests of the core. It passes the suites that real Ceph passes. */
 export class FakeCell implements Cell {
@@ -164,7 +164,8 @@ export class FakeCell implements Cell {
         await this.before('has-clones', name);
         return this.#hasClones(name);
       },
-      read: (name: string, snapshot: string, signal: AbortSignal) => this.#readCopy(name, snapshot, signal),
+      digest: (name: string, snapshot: string, signal: AbortSignal, options: DigestOptions) =>
+        this.#digest(name, snapshot, signal, options),
       room: async () => {
         await this.before('room', this.cachePool);
         return this.room;
@@ -375,14 +376,24 @@ export class FakeCell implements Cell {
     return [...this.images.values()].some(({parent}) => parent?.pool === this.cachePool && parent.image === name);
   }
 
-  async *#readCopy(name: string, snapshot: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  async #digest(
+    name: string,
+    snapshot: string,
+    signal: AbortSignal,
+    {form, onProgress}: DigestOptions,
+  ): Promise<CopyDigest> {
     const found = this.images.get(`${this.cachePool}/${name}`)?.snapshots.get(snapshot);
     if (found === undefined) throw new CellarError('not-found', `there is no ${name}@${snapshot}`);
-    for (let at = 0; at < found.data.length; at += readSize) {
+    const {data} = found;
+    const hash = createHash('sha512');
+    for (let at = 0; at < data.length; at += digestPiece) {
       await this.before('read', name);
       signal.throwIfAborted();
-      yield found.data.subarray(at, at + readSize);
+      const piece = data.subarray(at, at + digestPiece);
+      hash.update(form === 'pieces' ? createHash('sha512').update(piece).digest() : piece);
+      onProgress?.(at + piece.length);
     }
+    return {digest: hash.digest('hex'), size: data.length, stored: dataIn(data)};
   }
 
   #inPool(pool: string): void {

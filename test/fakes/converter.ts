@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import type {Converter, Spooled} from '../../src/core/ports.ts';
 import type {FakeCell} from './cell.ts';
 
@@ -16,13 +17,20 @@ export class FakeConverter implements Converter {
     this.#cell = cell;
   }
 
-  async spool(): Promise<Spooled> {
+  async spool(_: number, digests: string[]): Promise<Spooled> {
     const chunks: Buffer[] = [];
+    const hashes = digests.map(algo => [algo, createHash(algo)] as const);
     this.open++;
     return {
       path: '/nowhere',
-      write: async chunk => void chunks.push(Buffer.from(chunk)),
-      close: async () => void this.spooled.push(Buffer.concat(chunks)),
+      write: async chunk => {
+        chunks.push(Buffer.from(chunk));
+        for (const [, hash] of hashes) hash.update(chunk);
+      },
+      finish: async () => {
+        this.spooled.push(Buffer.concat(chunks));
+        return Object.fromEntries(hashes.map(([algo, hash]) => [algo, hash.digest('hex')]));
+      },
       [Symbol.asyncDispose]: async () => {
         this.open--;
       },

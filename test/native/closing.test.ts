@@ -1,12 +1,26 @@
 import {randomBytes} from 'node:crypto';
 import test from 'ava';
 import {loadBinding} from '../../src/rbd/binding.ts';
-import type {NativeCluster, NativeImage, NativePool, NativeWatch, NativeWriter} from '../../src/rbd/native.ts';
+import type {
+  NativeCluster,
+  NativeHasher,
+  NativeImage,
+  NativePool,
+  NativeWatch,
+  NativeWriter,
+} from '../../src/rbd/native.ts';
 import {connectOptions, eventually, fixture, MiB, newParent, rbdFails, unique} from './helpers.ts';
 
 const lab = fixture(test);
 
-type Open = {cluster: NativeCluster; pool: NativePool; image: NativeImage; child: NativeImage; writer: NativeWriter};
+type Open = {
+  cluster: NativeCluster;
+  pool: NativePool;
+  image: NativeImage;
+  child: NativeImage;
+  writer: NativeWriter;
+  hasher: NativeHasher;
+};
 
 /** A connection of the test's own, with a parent and a child open. */
 async function open(t: Parameters<typeof newParent>[0]): Promise<Open> {
@@ -17,7 +31,9 @@ async function open(t: Parameters<typeof newParent>[0]): Promise<Open> {
   const name = unique('child');
   await pool.clone(image.name, 'snap', pool, name, {cloneFormat: 2});
   const writer = image.writer({objectSize: 4 * MiB, inFlight: 2, granule: 65_536});
-  return {cluster, pool, image, child: await pool.openImage(name), writer};
+  const hasher = loadBinding().hasher(['sha512']);
+  t.teardown(() => hasher.close());
+  return {cluster, pool, image, child: await pool.openImage(name), writer, hasher};
 }
 
 const lease = {name: 'lease', cookie: 'a', description: '', durationMs: 10_000};
@@ -70,9 +86,14 @@ const calls: Record<keyof Open, Record<string, (handles: Open) => Promise<unknow
     hasOwnData: ({image}) => image.hasOwnData(),
     metadata: ({image}) => image.metadata(),
     watchers: ({image}) => image.watchers(),
+    readBack: async ({image}) => image.readBack({pieceSize: 4 * MiB, inFlight: 2, granule: 65_536}).result,
   },
   child: {
     flatten: ({child}) => child.flatten(),
+  },
+  hasher: {
+    update: ({hasher}) => hasher.update(Buffer.alloc(16 * MiB, 1)),
+    finish: ({hasher}) => hasher.finish(),
   },
   writer: {
     append: ({writer}) => writer.append(Buffer.alloc(16 * MiB, 1)),
@@ -86,10 +107,10 @@ const twoSteps = new Set(['removeImage', 'protectSnapshot', 'removeSnapshot']);
 /** Calls whose handle is closed with the one they were made on. */
 const opening = new Set(['openPool', 'openImage', 'watch']);
 
-for (const on of ['cluster', 'pool', 'image', 'child', 'writer'] as const) {
+for (const on of ['cluster', 'pool', 'image', 'child', 'writer', 'hasher'] as const) {
   for (const [name, call] of Object.entries(calls[on])) {
     if (!twoSteps.has(name) && !opening.has(name)) {
-      test(`close() waits for a pending ${name}()`, async t => {
+      test(`close() of the ${on} waits for a pending ${name}()`, async t => {
         const handles = await open(t);
         const settled: string[] = [];
         const pending = call(handles).finally(() => settled.push(name));
@@ -100,7 +121,7 @@ for (const on of ['cluster', 'pool', 'image', 'child', 'writer'] as const) {
       });
     }
 
-    test(`${name}() after close() is EBADF`, async t => {
+    test(`${name}() after close() of the ${on} is EBADF`, async t => {
       const handles = await open(t);
       await handles[on].close();
       const error = await t.throwsAsync(call(handles), {message: /: Bad file descriptor$/});

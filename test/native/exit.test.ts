@@ -5,6 +5,8 @@ const lab = fixture(test);
 
 const stages = [
   'loaded',
+  'hashing',
+  'hasher closing',
   'failed connect',
   'connecting',
   'connected',
@@ -20,6 +22,10 @@ const stages = [
   'appending',
   'finishing',
   'writer closing',
+  'reading back',
+  'reading back as one',
+  'reading back, cancelled',
+  'reading back, closing',
   'working',
   'image closing',
   'all closing',

@@ -1,5 +1,6 @@
 /** The contract of `Copies` and its writer (src/core/ports.ts), for every implementation. */
 import {createHash, randomBytes, randomUUID} from 'node:crypto';
+import type {DiskDigestForm} from '../../src/core/digest.ts';
 import {CellarError} from '../../src/core/errors.ts';
 import {copyName} from '../../src/core/fill.ts';
 import {freshName, MiB, never, type Subject, type Suite, someBytes} from './subject.ts';
@@ -164,36 +165,69 @@ export const copiesSuite: Suite = (test, name, makeSubject) => {
     t.false(await cell.copies.hasClones(half, never));
   });
 
-  test(`${name}: a copy is read back in order and whole, holes as zeros`, async t => {
+  const sha512 = (data: Buffer) => createHash('sha512').update(data);
+
+  /** Data, holes between it, a piece that is nothing but zeros, and a last one that is shorter than the others. */
+  const holed = (tail: number) => {
+    const data = Buffer.alloc(17 * MiB + tail);
+    for (const [at, length] of [
+      [0, 100],
+      [5 * MiB + 1, MiB],
+      [17 * MiB - 1, 1],
+    ] as const)
+      randomBytes(length).copy(data, at);
+    return data;
+  };
+
+  /** sha512 of the sha512s of every 4 MiB. */
+  function ofPieces(data: Buffer): string {
+    const leaves: Buffer[] = [];
+    for (let at = 0; at < data.length; at += 4 * MiB) leaves.push(sha512(data.subarray(at, at + 4 * MiB)).digest());
+    return sha512(Buffer.concat(leaves)).digest('hex');
+  }
+
+  for (const [what, data] of [
+    ['with holes', holed(0)],
+    ['with holes and an odd end', holed(70_001)],
+    ['without a hole', randomBytes(9 * MiB + 1)],
+    ['of nothing but zeros', Buffer.alloc(9 * MiB + 1)],
+    ['without a byte', Buffer.alloc(0)],
+  ] as const) {
+    test(`${name}: the digest of a copy ${what} is that of its bytes, whole and in pieces`, async t => {
+      const subject = await makeSubject();
+      const {name, written} = await sealedCopy(subject, data);
+      const digest = (form: DiskDigestForm) => subject.other.copies.digest(name, 'snap', never, {form});
+      const {length: size} = data;
+      const stored = written.written;
+      t.deepEqual(await digest('whole'), {digest: sha512(data).digest('hex'), size, stored});
+      t.deepEqual(await digest('pieces'), {digest: ofPieces(data), size, stored});
+    });
+  }
+
+  test(`${name}: the progress of a digest grows, and ends with the last byte`, async t => {
     const subject = await makeSubject();
     const data = someBytes();
     const {name} = await sealedCopy(subject, data);
-    const chunks: Buffer[] = [];
-    for await (const chunk of subject.other.copies.read(name, 'snap', never)) chunks.push(Buffer.from(chunk));
-    t.true(chunks.length > 1);
-    t.true(Buffer.concat(chunks).equals(data));
+    const told: number[] = [];
+    await subject.cell.copies.digest(name, 'snap', never, {form: 'pieces', onProgress: done => told.push(done)});
+    t.deepEqual(
+      told,
+      told.toSorted((a, b) => a - b),
+    );
+    t.is(told.at(-1), data.length);
   });
 
-  test(`${name}: reading ends when it is left or aborted, and what is not there is not found`, async t => {
+  test(`${name}: a digest that nobody waits for any more ends, and what is not there is not found`, async t => {
     const subject = await makeSubject();
     const {cell} = subject;
     const {name} = await sealedCopy(subject, someBytes());
-    const first = async (signal: AbortSignal, image = name, snapshot = 'snap') => {
-      for await (const chunk of cell.copies.read(image, snapshot, signal)) return chunk.length;
-      return 0;
-    };
-    t.true((await first(never)) > 0);
+    const form = 'whole';
+    const left = AbortSignal.abort(new Error('enough'));
+    await t.throwsAsync(cell.copies.digest(name, 'snap', left, {form}), {message: 'enough'});
     await cell.copies.remove(name, never); // nobody holds it any more
-    for (const [image, snapshot] of [
-      [name, 'snap'],
-      [newName(), 'snap'],
-    ] as const)
-      t.is((await t.throwsAsync(first(never, image, snapshot), {instanceOf: CellarError}))?.kind, 'not-found');
-    const {name: another} = await sealedCopy(subject, someBytes());
-    const leaving = new AbortController();
-    const read = async () => {
-      for await (const _ of cell.copies.read(another, 'snap', leaving.signal)) leaving.abort(new Error('enough'));
-    };
-    await t.throwsAsync(read(), {message: 'enough'});
+    for (const image of [name, newName()]) {
+      const error = await t.throwsAsync(cell.copies.digest(image, 'snap', never, {form}), {instanceOf: CellarError});
+      t.is(error?.kind, 'not-found');
+    }
   });
 };

@@ -109,6 +109,7 @@ function tableOf({images, retired, pins}: ImagesAnswer): string {
 function describe(answer: ImageAnswer): string {
   const {image, rbdImage, snapshot, size, stored, source, rawDigest, created, host, pinned, lastUse} = answer;
   const {diskFormat, verified, digests} = source;
+  const [digest = '', algorithm = 'sha512'] = rawDigest.split(':').reverse(); // of a converted disk: of its pieces
   return pairs([
     ['image', image],
     ['copy', `${rbdImage}@${snapshot}`],
@@ -121,6 +122,6 @@ function describe(answer: ImageAnswer): string {
       `${diskFormat}, ${formatSize(source.size)}, ${verified ? 'verified' : 'not verified: Glance has no hash of it'}`,
     ],
     ...Object.entries(digests).map(([algorithm, digest]) => [`file ${algorithm}`, digest] as const),
-    ['disk sha512', rawDigest],
+    [`disk ${algorithm}`, digest],
   ]);
 }

@@ -1,0 +1,34 @@
+import {digestPiece} from '../core/digest.ts';
+import type {CopyDigest, DigestOptions} from '../core/ports.ts';
+import type {NativeImage} from './native.ts';
+
+/** Pieces in memory: 32 MiB. */
+const inFlight = 8;
+
+/** ms between two tellings of the progress. */
+const interval = 250;
+
+export type ReadBackOptions = DigestOptions & {granule: number; signal: AbortSignal};
+
+/** The image from its beginning to its end. Settles only when nothing is read any more; fails with the signal's reason. */
+export async function readBack(
+  image: Pick<NativeImage, 'readBack'>,
+  {form, granule, signal, onProgress}: ReadBackOptions,
+): Promise<CopyDigest> {
+  signal.throwIfAborted();
+  const reading = image.readBack({pieceSize: digestPiece, inFlight, granule, inPieces: form === 'pieces'});
+  const cancel = () => reading.cancel();
+  signal.addEventListener('abort', cancel, {once: true});
+  const timer = onProgress && setInterval(() => onProgress(reading.position), interval);
+  try {
+    const result = await reading.result;
+    onProgress?.(result.size);
+    return result;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    clearInterval(timer);
+    signal.removeEventListener('abort', cancel);
+  }
+}
