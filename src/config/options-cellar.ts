@@ -242,7 +242,7 @@ export const cellarOptions = {
       unit: 'seconds',
       reload: true,
       help: 'How long the agent lets requests finish when it is told to stop. Fills are given up at once; another host goes on.',
-      reason: 'A clone takes seconds; systemd kills after 90 s.',
+      reason: 'A clone takes seconds. systemd is asked for this and 90 s more, for what then is to be cleaned up.',
     }),
   },
   facade: {

@@ -28,6 +28,7 @@ for (const name of ['cellar-agent', 'cellar-registrar']) {
 }
 
 test.serial('the hardened agent does all its work, from start to stop', async t => {
+  t.timeout(600_000, 'most of it is waiting, on a busy machine');
   await using place = await makePlace();
   await using glance = await slowGlance();
   await using machine = await agentMachine(place, glance.proxy.url);
