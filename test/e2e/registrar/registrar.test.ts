@@ -3,8 +3,9 @@ import test, {type ExecutionContext} from 'ava';
 import {novaLab} from '../../lab/nova/shared.ts';
 import {waitFor} from '../../lab/run.ts';
 import {openstack} from '../../lab/shared.ts';
+import {makeAuthority, type Pair} from '../../registrar/certificates.ts';
 import {everything, makeHost, rowsOf} from '../registration/host.ts';
-import {type RealRegistrar, startRealRegistrar} from './registrar.ts';
+import {askRegistrar, type RealRegistrar, startRealRegistrar} from './registrar.ts';
 
 /** Neither log holds the password of a bus or a database, which in the lab is one. */
 function noSecrets(t: ExecutionContext, registrar: RealRegistrar, ...texts: string[]): void {
@@ -41,6 +42,9 @@ test.serial('a new host is mapped through the registrar, and an instance boots t
   await host.start();
   await host.becomes('mapped');
   t.is(registrar.audit(host.name).length, 1, 'again is no change');
+  const metrics = await registrar.metrics();
+  t.regex(metrics, /^cellar_registrar_changes_total\{change="host-mapped"\} 1$/m);
+  t.regex(metrics, /^cellar_registrar_requests_total\{path="\/v1\/hosts",status="2xx"\} [2-9]$/m);
   noSecrets(t, registrar, agent.text);
 });
 
@@ -65,12 +69,81 @@ test.serial("a host that hides its bus and claims another cell is refused by tha
   const {node} = await host.becomes('registered');
   const before = await everything(nova);
   const token = await openstack().token(openstack().service);
-  const answer = await askAs(registrar, token, {host: host.name, node: node?.name, uuid: node?.uuid, cell: 'cell2'});
+  const ask = (asked: object) => askRegistrar(registrar, {node: node?.name, uuid: node?.uuid, ...asked}, {token});
+  const answer = await ask({host: host.name, cell: 'cell2'});
   t.is(answer.status, 409);
   t.regex(answer.text, /is not mapped to cell cell2 .*is not in its database/);
-  const other = await askAs(registrar, token, {host: 'compute-1', node: node?.name, uuid: node?.uuid, cell: 'cell1'});
+  const other = await ask({host: 'compute-1', cell: 'cell1'});
   t.is(other.status, 409);
   t.deepEqual(await everything(nova), before);
+  t.deepEqual(registrar.audit(host.name), []);
+  noSecrets(t, registrar, answer.text, other.text);
+});
+
+test.serial('a token without the role, a broken one and none: nothing is written', async t => {
+  const nova = novaLab();
+  const os = openstack();
+  const registrar = await startRealRegistrar(t);
+  const host = makeHost(t, 'via-role', {registration: 'record'});
+  await host.start();
+  const {node} = await host.becomes('registered');
+  const before = await everything(nova);
+  const body = {host: host.name, node: node?.name, uuid: node?.uuid, cell: 'cell1'};
+  const member = await os.createProject(`member-${process.pid}`);
+  const good = await os.token(os.service);
+  const refused = await askRegistrar(registrar, body, {token: await os.token(member)});
+  t.is(refused.status, 403);
+  t.regex(
+    refused.text,
+    new RegExp(`user ${member.username} in project ${member.project} has none of the roles service`),
+  );
+  t.is((await askRegistrar(registrar, body, {token: `${good.slice(0, -4)}aaaa`})).status, 401);
+  t.is((await askRegistrar(registrar, body)).status, 401);
+  t.deepEqual(await everything(nova), before);
+  t.deepEqual(registrar.audit(host.name), []);
+  t.is((await askRegistrar(registrar, body, {token: good})).status, 200, 'the good one is what was missing');
+  t.false(registrar.process.text.includes(good), 'no token is logged');
+});
+
+test.serial('with certificates a host registers itself; a stranger and another host write nothing', async t => {
+  const nova = novaLab();
+  const registrar = await startRealRegistrar(t, '', {certificates: true});
+  const others = await makeAuthority('others');
+  t.teardown(() => others[Symbol.asyncDispose]());
+  const name = `via-tls-${process.pid}`;
+  const [own, neighbour, stranger] = [
+    await registrar.authority.issue('whoever', `DNS:${name}`),
+    await registrar.authority.issue('whoever', 'DNS:compute-1'),
+    await others.issue('whoever', `DNS:${name}`),
+  ];
+  const before = await everything(nova);
+  const showing = ({certFile, keyFile}: Pair) => ({
+    name,
+    registration: 'registrar' as const,
+    conf: `${registrar.conf}certfile = ${certFile}\nkeyfile = ${keyFile}\n`,
+  });
+  for (const [pair, why] of [
+    [stranger, /no client certificate was shown that an accepted authority vouches for/],
+    [neighbour, /certificate compute-1 .*may not register host/],
+  ] as const) {
+    const host = makeHost(t, 'via-tls', showing(pair));
+    const agent = await host.start();
+    await host.becomes('refused', why);
+    t.is(await agent.stop(), 0);
+    t.deepEqual(await everything(nova), before);
+  }
+  const token = await openstack().token(openstack().service);
+  t.is(
+    (await askRegistrar(registrar, {host: name, node: name, uuid: name}, {token})).status,
+    401,
+    'a token is nothing',
+  );
+  const host = makeHost(t, 'via-tls', showing(own));
+  await host.start();
+  const {node} = await host.becomes('mapped');
+  t.like(registrar.audit(name), [{event: 'host-mapped', uuid: node?.uuid, cell: 'cell1'}]);
+  t.regex(String(registrar.audit(name)[0]?.['by']), new RegExp(`^certificate ${name} \\(serial 0?2\\)$`));
+  t.deepEqual((await rowsOf(nova, name)).mappings, [{host: name, cell: nova.state.cells[0]?.uuid ?? ''}]);
 });
 
 test.serial(
@@ -86,7 +159,11 @@ test.serial(
       return now;
     });
     t.regex(why ?? '', /ECONNREFUSED/);
-    t.is((await host.cellar('image', 'list')).code, 0, 'it serves');
+    const image = await openstack().uploadImage({bytes: Buffer.alloc(1 << 20, 7)});
+    t.teardown(() => openstack().deleteImage(image.id));
+    const made = await host.cellar('disk', 'create', `vms/${host.name}_disk`, '--image', image.id);
+    t.is(made.code, 0, made.stderr);
+    t.is((await host.cellar('disk', 'delete', `vms/${host.name}_disk`)).code, 0);
     t.deepEqual((await rowsOf(novaLab(), host.name)).nodes, []);
     await registrar.restart();
     await host.becomes('mapped');
@@ -115,19 +192,3 @@ test.serial('in a staging cell a host waits for its nova-compute, which is disab
     ['service-disabled', 'host-mapped'],
   );
 });
-
-/** By hand, with a token of an administrator who has the role service too. */
-async function askAs({conf, url}: RealRegistrar, token: string, body: object): Promise<{status: number; text: string}> {
-  const {readFileSync} = await import('node:fs');
-  const {request} = await import('node:https');
-  const {text} = await import('node:stream/consumers');
-  const ca = readFileSync(/^cafile = (.*)$/m.exec(conf)?.[1] ?? '');
-  const headers = {'Content-Type': 'application/json', 'X-Auth-Token': token};
-  return new Promise((resolve, reject) => {
-    request(`${url}/v1/hosts`, {method: 'POST', ca, headers}, async response =>
-      resolve({status: response.statusCode ?? 0, text: await text(response)}),
-    )
-      .on('error', reject)
-      .end(JSON.stringify(body));
-  });
-}
