@@ -138,6 +138,18 @@ test('a request that takes too long is aborted and answered 504', async t => {
   );
 });
 
+test('the time that a request may take can change while the server runs', async t => {
+  const timeouts = {request: 600_000};
+  await withServer(
+    {listImages: untilAborted},
+    async ({ask}) => {
+      timeouts.request = 50;
+      t.is((await ask('GET', '/v1/images')).status, 504);
+    },
+    {timeouts},
+  );
+});
+
 test('an agent that ignores its signal is waited for no longer than the grace', async t => {
   await withServer(
     {listImages: () => new Promise(() => {})},
