@@ -83,9 +83,9 @@ export async function offerCopy(
 }
 
 /**
- * Nova clones only what is said to be `raw`, and it takes the kind of an instance's root device (disk or CD-ROM) from this very
- * answer where it rebuilds the instance, or rescues it beside its own disks (hw_rescue_device). Said to be raw, an ISO would come
- * up as a disk.
+ * Nova clones only what is said to be `raw`. A Nova that finds no block device mapping of the image takes the kind of the root
+ * device (disk or CD-ROM) from its disk_format, where it rebuilds out of this very answer: an ISO that is said to be raw would come
+ * up as a disk. Nova 26 has the mapping, in which it is a disk in any case.
  */
 export const whyNotNova = ({diskFormat}: {diskFormat: string | undefined}): string | undefined =>
   diskFormat === 'iso' ? 'its disk_format is iso, which Nova must be told to make it a CD-ROM' : undefined;
