@@ -1,6 +1,6 @@
 /** What is done with servers whose disks are clones of the cell's copies: Nova's own operations work as on any other disk. */
 import {createHash, randomBytes} from 'node:crypto';
-import test from 'ava';
+import test, {type ExecutionContext} from 'ava';
 import {novaLab} from '../../lab/nova/shared.ts';
 import {waitFor} from '../../lab/run.ts';
 import {openstack, type Uploaded} from '../../lab/shared.ts';
@@ -59,25 +59,52 @@ test.serial(
     const {server} = novaLab();
     const id = await boot(first);
     const mark = host.compute.logMark();
-    const answer = await server.action(id, {createImage: {name: 'snapshot'}});
-    const {image_id: snapshot} = (await answer.json()) as {image_id: string};
-    t.teardown(() => openstack().deleteImage(snapshot));
-    await server.settled(id, 'ACTIVE');
-    const image = await waitFor('the snapshot', async () => {
-      const now = await imageOf(snapshot);
-      if (now === undefined || now.status === 'active') return now;
-      throw new Error(`it is ${now.status}`);
-    });
-    t.like(image, {status: 'active', disk_format: 'raw', size: first.bytes.length});
-    t.is(image?.os_hash_value, createHash('sha512').update(first.bytes).digest('hex'));
-    t.deepEqual(new Set(image?.locations.map(({url}) => url.split('/')[2])), new Set([await glanceFsid()]));
+    const snapshot = await imageMadeBy(t, id, {createImage: {name: 'snapshot'}});
+    t.deepEqual(new Set(snapshot.locations.map(({url}) => url.split('/')[2])), new Set([await glanceFsid()]));
     t.regex(host.compute.logText(mark), /no write permission on storage pool cellar/);
-    t.deepEqual(await copiesOf(snapshot), []);
-    t.is(await downloads(snapshot), 0);
+    t.deepEqual(await copiesOf(snapshot.id), []);
+    t.is(await downloads(snapshot.id), 0);
     await isClone(t, id, first.id, first.bytes);
     await server.delete(id);
   },
 );
+
+test.serial('a backup is an image with the bytes of the disk, and takes the place of the one before', async t => {
+  const {server} = novaLab();
+  const id = await boot(first);
+  const backup = () => imageMadeBy(t, id, {createBackup: {name: 'daily', backup_type: 'daily', rotation: 1}});
+  const one = await backup();
+  const two = await backup();
+  t.not(two.id, one.id);
+  await waitFor('the first backup to go', async () => {
+    const now = await imageOf(one.id);
+    if (now !== undefined && now.status !== 'deleted') throw new Error(`it is ${now.status}`);
+  });
+  for (const made of [one, two]) t.deepEqual(await copiesOf(made.id), []);
+  t.is(await downloads(two.id), 0);
+  await isClone(t, id, first.id, first.bytes);
+  await server.delete(id);
+});
+
+/** Asks Nova for an image of the server's disk, which is the first image's; it is gone after the test. */
+async function imageMadeBy(t: ExecutionContext, id: string, action: object): Promise<GlanceImage & {id: string}> {
+  const {server} = novaLab();
+  const answer = await server.action(id, action);
+  const {image_id: made} = (await answer.json()) as {image_id: string};
+  t.teardown(async () => {
+    if (await imageOf(made)) await openstack().deleteImage(made);
+  });
+  await server.settled(id, 'ACTIVE');
+  const image = await waitFor('the image', async () => {
+    const now = await imageOf(made);
+    if (now === undefined || now.status === 'active') return now;
+    throw new Error(`it is ${now.status}`);
+  });
+  if (image === undefined) throw new Error(`Nova gave up image ${made}`);
+  t.like(image, {status: 'active', disk_format: 'raw', size: first.bytes.length});
+  t.is(image.os_hash_value, createHash('sha512').update(first.bytes).digest('hex'));
+  return {...image, id: made};
+}
 
 /** Of the cluster that holds what was uploaded. */
 async function glanceFsid() {
