@@ -50,7 +50,7 @@ export function moduleStanza(path, files) {
   if (!known.has(license))
     throw new Error(`${path}: the licence ${JSON.stringify(license)} is not known: see scripts/lib/copyright.mjs`);
   const text = licenceText(path);
-  const holders = [...text.matchAll(/^\W*(?:Copyright\b|©)\s*(.*\S)/gim)].map(([line]) => line.trim());
+  const holders = [...text.matchAll(/^\W*Copyright\s+(?=.*\d{4}|\(c\)|©)(.*\S)/gim)].map(([, holder]) => holder);
   const named = typeof author === 'string' ? author : author?.name;
   return stanza({
     files,

@@ -12,7 +12,7 @@ const programs = {
 };
 
 /** debhelper's names for the files of packaging/systemd. debian/rules says which of them are enabled. */
-const systemd = {
+export const systemd = {
   'cellar-agent.service': 'cellar-agent.service',
   'cellar-agent.socket': 'cellar-agent.socket',
   'cellar-facade.socket': 'cellar-agent.cellar-facade.socket',
@@ -35,6 +35,7 @@ export function layOut({source, epoch, run, version}) {
 
   // types are a stage of the tests, and packaging takes what passed
   run('tsc', ['--noCheck', '--project', 'tsconfig.build.json', '--outDir', place(`common/${home}/dist`)]);
+  for (const {main} of Object.values(programs)) withoutInterpreter(place(`common/${home}/dist/${main}/main.js`));
   const {name, type} = own;
   write(
     `common/${home}/package.json`,
@@ -74,6 +75,11 @@ function writeTexts({run, date, place}) {
     _cellar: 'common/usr/share/zsh/vendor-completions/_cellar',
   };
   for (const name of readdirSync(made)) copyFileSync(join(made, name), place(moves[name] ?? `man/${name}`));
+}
+
+/** /usr/bin has what starts it. The line stays, for the source maps. */
+function withoutInterpreter(path) {
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/^#!.*/, '//'));
 }
 
 function addons() {

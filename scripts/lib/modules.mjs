@@ -45,6 +45,9 @@ function filesOf(path) {
   return readdirSync(path, {withFileTypes: true}).flatMap(entry => {
     const below = join(path, entry.name);
     if (entry.isDirectory()) return entry.name === 'node_modules' || notRun.has(entry.name) ? [] : filesOf(below);
-    return entry.isFile() && kept.has(extname(entry.name)) ? [below] : [];
+    return entry.isFile() && kept.has(extname(entry.name)) && !isProgram(below) ? [below] : [];
   });
 }
+
+/** Programs of modules are not ours to install. */
+const isProgram = path => readFileSync(path).subarray(0, 2).toString() === '#!';
