@@ -16,10 +16,11 @@ import {herd} from './sections/herd.ts';
 import {memory} from './sections/memory.ts';
 import {parallel} from './sections/parallel.ts';
 import {qcow2} from './sections/qcow2.ts';
+import {registration} from './sections/registration.ts';
 import {type Section, say} from './sections/section.ts';
 
 /** In the order in which they run. */
-const sections: Record<string, Section> = {clone, fillRaw, qcow2, herd, memory, parallel, boot};
+const sections: Record<string, Section> = {clone, fillRaw, qcow2, herd, memory, parallel, boot, registration};
 
 await main();
 

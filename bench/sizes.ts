@@ -18,6 +18,7 @@ export type Sizes = {
   memory: {images: ImageSize[]; runs: number};
   parallel: {clones: number; inFlight: number; sequential: number};
   boot: ImageSize & {runs: number};
+  registration: {runs: number; hosts: number};
 };
 
 const image = (size: number, data: number): ImageSize => ({size: size * mib, data: data * mib});
@@ -33,6 +34,7 @@ export const full: Sizes = {
   memory: {images: [image(512, 512), image(8192, 1024)], runs: 3},
   parallel: {clones: 500, inFlight: 16, sequential: 100},
   boot: {...image(512, 256), runs: 5},
+  registration: {runs: 5, hosts: 200},
 };
 
 /** Whether everything still runs; its numbers mean little. */
@@ -46,4 +48,5 @@ export const quick: Sizes = {
   memory: {images: [image(64, 64), image(512, 96)], runs: 1},
   parallel: {clones: 64, inFlight: 16, sequential: 16},
   boot: {...image(64, 32), runs: 1},
+  registration: {runs: 1, hosts: 20},
 };

@@ -23,7 +23,7 @@ export function markdown({date, seconds, machine, sizes, found}: Report): string
   const lines = table.map(cells => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`);
   const versions = Object.entries(machine.versions).map(([name, value]) => `${name} ${value}`);
   const missing = notMeasured(found).map(line => `- ${line}`);
-  const {fill, herd, memory, parallel, boot} = sizes;
+  const {fill, herd, memory, parallel, boot, registration} = sizes;
   return `# Benchmarks
 
 All of it was measured in one run, on one lab: two Ceph clusters of one OSD each (${machine.store}), Keystone and Glance on one machine. What is compared ran in turns, on the same cluster with the same image. Numbers are medians; a ratio below 1 means that cellar is quicker. The raw samples are in [benchmarks.json](benchmarks.json).
@@ -45,6 +45,7 @@ ${missing.length === 0 ? '' : `\n${missing.join('\n')}\n`}
 - Memory: VmHWM of the agent during the fill less VmRSS before it, after a first small fill; images of ${memory.images.map(({size}) => mib(size)).join(' and ')}; the largest of ${memory.runs} runs each.
 - Many at once: ${parallel.clones} disks, ${parallel.inFlight} in flight, against ${parallel.sequential} one after the other.
 - Boots: ${boot.runs} rounds of two servers of a ${mib(boot.size)} image with ${mib(boot.data)} of data, on two hosts of one cell: Debian's nova-compute with libvirt as it is, and the same with \`[glance] endpoint_override\` at an agent. The disk is what nova-compute's log has between "Creating image(s)" and "Start _get_guest_xml". \`*.written\` in the samples are bytes that the service, its commands and the agent wrote to the host's disk, their logs and the spool of a conversion among them.
+- Registration: ${registration.runs} agents with \`[cell] registration = conductor\` on new hosts, in turns with discover_hosts for one record that was just made; then ${registration.hosts} records of compute nodes that are mapped by the agent's code over one connection, and as many by one discover_hosts. The scheduler's periodic task is off by default (\`[scheduler] discover_hosts_in_cells_interval = -1\`): without either, a host waits for ever.
 
 To repeat it: \`npm run bench\`, on a machine with nothing else to do. \`npm run bench -- --quick\` shows in a few minutes that everything runs; its numbers mean little. \`--write\` writes this page.
 `;

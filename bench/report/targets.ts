@@ -71,4 +71,12 @@ export const rows: Row[] = [
   row('facade', 'qcow2FirstActiveVsStock', 'x', '… the first server from the API call to ACTIVE'),
   row('facade', 'qcow2NthActiveVsStock', 'x', '… the next server from the API call to ACTIVE'),
   row('facade', 'hypervisorBytes', '', 'bytes of images that stay on the hypervisor', exactly(0)),
+  row('registration', 'seconds', 's', "a new host: from the start of its agent's process until it is mapped"),
+  row('registration', 'vsDiscoverHosts', 'x', '… against `nova-manage cell_v2 discover_hosts`, run at once and alone'),
+  row('registration', 'discoverSeconds', 's', '… that command, for one new host'),
+  row('registration', 'hostMs', 'ms', 'many new hosts, one after the other: each (median)'),
+  row('registration', 'callsPerHost', '', '… calls to the conductor for each, at most'),
+  row('registration', 'costGrowth200', 'x', '… the last tenth of them against the first', atMost(1.2)),
+  row('registration', 'allSeconds', 's', '… all of them'),
+  row('registration', 'discoverAllSeconds', 's', '… discover_hosts for as many'),
 ];
