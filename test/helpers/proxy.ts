@@ -15,6 +15,8 @@ export type Proxy = AsyncDisposable & {
   url: string;
   /** `GET /path` of everything that came, in order. */
   seen: string[];
+  /** Their headers. */
+  heads: http.IncomingHttpHeaders[];
   /** What happens from now on; undefined: everything passes. */
   fault: Fault | undefined;
 };
@@ -22,11 +24,13 @@ export type Proxy = AsyncDisposable & {
 export async function startProxy(target: string): Promise<Proxy> {
   const counts = new Map<string, number>();
   const seen: string[] = [];
+  const heads: http.IncomingHttpHeaders[] = [];
   const server = http.createServer((request, response) => {
     const {method = '', url: path = ''} = request;
     const key = `${method} ${path}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
     seen.push(key);
+    heads.push(request.headers);
     const upstream = (alter: Alter) => forward(target, request, response, alter);
     if (!proxy.fault?.({method, path, count: counts.get(key) ?? 0}, response, upstream)) upstream(pass);
   });
@@ -34,6 +38,7 @@ export async function startProxy(target: string): Promise<Proxy> {
   const proxy: Proxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    heads,
     fault: undefined,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
