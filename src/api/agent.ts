@@ -1,3 +1,4 @@
+import type {FillView} from '../core/board.ts';
 import type {Copies, Copy, Eviction, Pinning, Prefetched, Verified} from '../core/cache.ts';
 import type {Requester} from '../core/image.ts';
 import type {DiskSpec, Intent, SnapshotSpec} from '../core/ports.ts';
@@ -29,6 +30,8 @@ export interface Agent {
   unpinImage(id: string, signal: AbortSignal): Promise<Pinning>;
   /** Idempotent: without a copy it is `evicted: false`. `conflict` when it is pinned. */
   evictImage(id: string, signal: AbortSignal): Promise<Eviction>;
+  /** The fills of the cell, by whichever host; what they tell is heard within a second or two. */
+  fills(signal: AbortSignal): Promise<FillView[]>;
   /** In the text format of Prometheus; asks nobody. */
   metrics(): Promise<{type: string; text: string}>;
   /** Never waits for a dead Ceph or Glance: what is not known is said to be unknown. */
@@ -69,7 +72,15 @@ export type Status = {
   /** The fills this agent runs or waits for. */
   fills: Progress[];
   /** Cached copies of the cell: their number and the bytes of their disks; null while Ceph is not up. */
-  cached: {images: number; bytes: number} | null;
+  cached: {
+    images: number;
+    bytes: number;
+    /** What they take in the pool, and what they may take by the limits; null without a limit. */
+    stored?: number;
+    limit?: number | null;
+  } | null;
+  /** What went wrong last on this host, newest first. */
+  mishaps?: {at: string; message: string; requestId?: string}[];
   /** How late the agent's event loop was, of the last minute the worst ten seconds: ms. */
   eventLoop: {p99Ms: number; maxMs: number};
 };

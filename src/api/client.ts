@@ -44,6 +44,7 @@ export interface Client {
   unpinImage(id: string, options?: CallOptions): Promise<wire.PinAnswer>;
   evictImage(id: string, options?: CallOptions): Promise<wire.EvictionAnswer>;
   status(options?: CallOptions): Promise<wire.StatusAnswer>;
+  fills(options?: CallOptions): Promise<wire.FillsAnswer>;
   health(options?: CallOptions): Promise<wire.HealthAnswer>;
 }
 
@@ -79,6 +80,7 @@ export function createClient(options: ClientOptions): Client {
     unpinImage: async (id, call) => write('DELETE', `${imagePath(id)}/pin`, wire.pinAnswer, call),
     evictImage: async (id, call) => write('DELETE', imagePath(id), wire.evictionAnswer, call),
     status: async call => read('/v1/status', wire.statusAnswer, call),
+    fills: async call => read('/v1/fills', wire.fillsAnswer, call),
     health: async call => read('/healthz', wire.healthAnswer, call),
   };
 }

@@ -49,6 +49,7 @@ const schemas: Record<string, z.ZodType> = {
   Pin: wire.pinAnswer,
   Eviction: wire.evictionAnswer,
   Status: wire.statusAnswer,
+  Fills: wire.fillsAnswer,
   Health: wire.healthAnswer,
   StreamLine: wire.streamLine,
   Error: wire.errorAnswer,

@@ -140,6 +140,13 @@ export const routes: readonly (Route | TextRoute)[] = [
   }),
   route({
     method: 'GET',
+    path: '/v1/fills',
+    summary: 'The fills of the cell, by whichever host',
+    answer: wire.fillsAnswer,
+    run: async ({agent, signal}) => v1({fills: await agent.fills(signal)}),
+  }),
+  route({
+    method: 'GET',
     path: '/healthz',
     summary: 'The process answers; says nothing of Ceph or Glance',
     answer: wire.healthAnswer,

@@ -4,6 +4,7 @@
  * gain fields, so readers ignore what they do not know; `schema` changes only when a field changes its meaning or goes away.
  */
 import {z} from 'zod';
+import type {FillView} from '../core/board.ts';
 import type {Copy, Eviction, Pinning, Prefetched, Verified} from '../core/cache.ts';
 import {errorKinds} from '../core/errors.ts';
 import type {Retired} from '../core/evict.ts';
@@ -181,12 +182,39 @@ export const statusAnswer = z.object({
   keystone: z.object({...part, url: z.string().nullable()}),
   registration,
   fills: z.array(progress),
-  cached: z.object({images: z.int().nonnegative(), bytes}).nullable(),
+  cached: z
+    .object({
+      images: z.int().nonnegative(),
+      bytes,
+      stored: bytes.exactOptional().meta({description: 'What they take in the pool: holes are not stored.'}),
+      limit: bytes.nullable().exactOptional().meta({description: 'What they may take in the pool; null: no limit.'}),
+    })
+    .nullable(),
+  mishaps: z
+    .array(z.object({at: z.string(), message: z.string(), requestId: z.string().exactOptional()}))
+    .exactOptional()
+    .meta({description: 'What went wrong last on this host, newest first.'}),
   eventLoop: z
     .object({p99Ms: milliseconds, maxMs: milliseconds})
     .meta({description: "How late the agent's event loop was, of the last minute the worst ten seconds."}),
   requests: z.int().nonnegative().meta({description: 'Requests in flight, this one not counted.'}),
 }) satisfies z.ZodType<Status & Versioned & {requests: number}>;
+
+export const fillsAnswer = z.object({
+  schema,
+  fills: z.array(
+    z.object({
+      image: z.string(),
+      generation: z.string(),
+      state: z
+        .enum(['filling', 'left'])
+        .meta({description: 'left: nobody holds its lease; its filler died, or has just ended.'}),
+      host: z.string().nullable().meta({description: 'null, as are the bytes, until something was heard of it.'}),
+      received: bytes.nullable(),
+      size: bytes.nullable(),
+    }) satisfies z.ZodType<FillView>,
+  ),
+});
 
 export const healthAnswer = z.object({schema, state: z.literal('ok')});
 
@@ -223,5 +251,6 @@ export type VerificationAnswer = z.infer<typeof verificationAnswer>;
 export type PinAnswer = z.infer<typeof pinAnswer>;
 export type EvictionAnswer = z.infer<typeof evictionAnswer>;
 export type StatusAnswer = z.infer<typeof statusAnswer>;
+export type FillsAnswer = z.infer<typeof fillsAnswer>;
 export type HealthAnswer = z.infer<typeof healthAnswer>;
 export type ErrorAnswer = z.infer<typeof errorAnswer>;

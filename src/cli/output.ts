@@ -14,9 +14,14 @@ export type Result = {
   text: string;
   /** Words at the start of a line that are red on a terminal. */
   alarming?: readonly string[];
+  /** Words of the text that have a colour on a terminal. */
+  marks?: readonly Mark[];
   /** 0 unless the answer itself is bad news. */
   exit?: number;
 };
+
+/** The pattern is global. */
+export type Mark = {words: RegExp; colour: 'red' | 'green' | 'yellow'};
 
 /** `columns` of a terminal; some terminals say 0. */
 type Stream = Writable & {isTTY?: boolean; columns?: number};
@@ -30,10 +35,10 @@ export type Terminal = {
 /** Writes the result in the form that was asked for; answers the exit code. */
 export function printResult(terminal: Terminal, format: Format, result: Result): number {
   const {stdout} = terminal;
-  const {json, ids, text, alarming = [], exit = 0} = result;
+  const {json, ids, text, alarming = [], marks = [], exit = 0} = result;
   if (format === 'json') stdout.write(`${JSON.stringify(json)}\n`);
   else if (format === 'ids') stdout.write(ids.map(id => `${harmless(id)}\n`).join(''));
-  else stdout.write(painted(terminal, harmless(text), alarming));
+  else stdout.write(painted(terminal, harmless(text), alarming, marks));
   return exit;
 }
 
@@ -68,12 +73,21 @@ export function printWarning(terminal: Terminal, message: string): void {
 
 const red = ({stderr, env}: Terminal, text: string): string => (takesColour(stderr, env) ? inRed(text) : text);
 
-function painted({stdout, env}: Terminal, text: string, words: readonly string[]): string {
-  if (words.length === 0 || !takesColour(stdout, env)) return text;
-  return text.replace(new RegExp(`^(${words.join('|')})\\b`, 'gm'), inRed);
+function painted({stdout, env}: Terminal, text: string, words: readonly string[], marks: readonly Mark[]): string {
+  if (!takesColour(stdout, env)) return text;
+  const marked = marks.reduce(
+    (all, {words: pattern, colour}) => all.replace(pattern, word => inColour(word, colour)),
+    text,
+  );
+  if (words.length === 0) return marked;
+  return marked.replace(new RegExp(`^(${words.join('|')})\\b`, 'gm'), inRed);
 }
 
-const inRed = (text: string): string => `\x1b[31m${text}\x1b[39m`;
+const codes = {red: 31, green: 32, yellow: 33} as const;
+
+const inColour = (text: string, colour: Mark['colour']): string => `\x1b[${codes[colour]}m${text}\x1b[39m`;
+
+const inRed = (text: string): string => inColour(text, 'red');
 
 /** https://no-color.org: set and not empty means no. */
 const takesColour = (stream: Stream, env: Terminal['env']): boolean =>

@@ -9,6 +9,7 @@ import {doctorHandler, doctorUsage} from './commands/doctor.ts';
 import {hostCommands} from './commands/host.ts';
 import {imageCommands} from './commands/image.ts';
 import {statusHandler, statusUsage} from './commands/status.ts';
+import {topHandler, topUsage} from './commands/top.ts';
 import type {Terminal} from './output.ts';
 
 /** Parses, and runs the one command that is meant; a wrong line is a `usage` error. */
@@ -25,6 +26,7 @@ export function createParser(argv: string[], act: Act, {stdout}: Pick<Terminal, 
       .command('disk', 'instance disks', (one: Argv) => diskCommands(one, act))
       .command('image', "the cell's cached copies", (one: Argv) => imageCommands(one, act))
       .command('status', 'how the agent and its partners are', statusUsage, statusHandler(act))
+      .command('top', 'the fills of the cell as they go', topUsage, topHandler(act))
       .command('doctor', 'whether this host has all it needs; what mends it', doctorUsage, doctorHandler(act))
       .command('host', 'this host in Nova: its cell, and leaving it', (one: Argv) => hostCommands(one, act))
       .command('config', 'the configuration of this host', (one: Argv) => configCommands(one, act))

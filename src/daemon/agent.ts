@@ -1,6 +1,9 @@
 import type {Agent, Deletion, DiskView, Status} from '../api/agent.ts';
+import type {FillBoard} from '../core/board.ts';
 import * as cache from '../core/cache.ts';
+import type {Entry} from '../core/entry.ts';
 import {CellarError} from '../core/errors.ts';
+import type {CacheLimits} from '../core/evict.ts';
 import type {Requester} from '../core/image.ts';
 import {formatDisk} from '../core/make.ts';
 import type {DiskSpec, DiskState, Intent} from '../core/ports.ts';
@@ -12,6 +15,7 @@ import type {World} from '../core/world.ts';
 import type {Exposition} from '../metrics/meters.ts';
 import type {Health} from './health.ts';
 import type {LoopDelay} from './loop-delay.ts';
+import type {Mishap} from './recent.ts';
 
 export type AgentOptions = {
   world: World;
@@ -27,6 +31,9 @@ export type AgentOptions = {
   keystoneUrl: string | null;
   registration(): RegistrationStatus;
   metrics(): Promise<Exposition>;
+  /** What went wrong last, newest first. */
+  mishaps(): Mishap[];
+  board: FillBoard;
 };
 
 /** How long `status` waits for the cluster. */
@@ -98,14 +105,18 @@ export class CellarAgent implements Agent {
 
   evictImage = (id: string, signal: AbortSignal) => cache.evict(id, this.#options.world, signal);
 
+  fills = (signal: AbortSignal) => this.#options.board.look(signal);
+
   metrics = () => this.#options.metrics();
 
   async status(signal: AbortSignal): Promise<Status> {
-    const {world, health, loopDelay, version, cell, cephUser, glanceUrl, keystoneUrl, registration} = this.#options;
+    const {world, health, loopDelay, version, cell, cephUser, glanceUrl, keystoneUrl, registration, mishaps} =
+      this.#options;
     const soon = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
-    const [fsid, entries] = await Promise.all([
+    const [fsid, entries, room] = await Promise.all([
       quietly(abortable(world.cell.disks.fsid(soon), soon)),
       quietly(abortable(world.cell.index.list(soon), soon)),
+      quietly(abortable(world.cell.copies.room(soon), soon)),
     ]);
     signal.throwIfAborted();
     return {
@@ -118,8 +129,8 @@ export class CellarAgent implements Agent {
       keystone: {...health.of('keystone'), url: keystoneUrl},
       registration: registration(),
       fills: world.fills.running.map(({key, progress}) => progress ?? {image: key, received: 0, size: 0}),
-      cached:
-        entries === undefined ? null : {images: entries.length, bytes: entries.reduce((sum, {size}) => sum + size, 0)},
+      cached: entries === undefined ? null : cachedOf(entries, room, world.limits.cache),
+      mishaps: mishaps(),
       eventLoop: loopDelay.worst,
     };
   }
@@ -157,6 +168,22 @@ function viewOf(disk: DiskSpec, state: DiskState, intent: Intent | undefined): D
     return {...disk, state: intent ? 'being-made' : 'torn', ...nothing, why: state.why, ...making};
   if (intent !== undefined) return {...disk, state: 'being-made', ...nothing, intent};
   throw new CellarError('not-found', `there is no disk ${formatDisk(disk)}`, {object: formatDisk(disk)});
+}
+
+function cachedOf(
+  entries: readonly Entry[],
+  room: {used: number; available: number} | undefined,
+  {maxBytes, maxFill}: CacheLimits,
+): NonNullable<Status['cached']> {
+  const stored = entries.reduce((sum, entry) => sum + entry.stored, 0);
+  const bounds = [
+    ...(maxBytes > 0 ? [maxBytes] : []),
+    ...(maxFill > 0 && room !== undefined
+      ? [Math.max(0, Math.floor(stored + maxFill * (room.used + room.available) - room.used))]
+      : []),
+  ];
+  const limit = bounds.length === 0 ? null : Math.min(...bounds);
+  return {images: entries.length, bytes: entries.reduce((sum, {size}) => sum + size, 0), stored, limit};
 }
 
 const quietly = <V>(promise: Promise<V>): Promise<V | undefined> => promise.catch(() => undefined);

@@ -3,6 +3,7 @@ import type {Logger} from 'pino';
 import {type ApiServer, createApi} from '../api/server.ts';
 import {version} from '../config/version.ts';
 import {qemuConverter} from '../convert/converter.ts';
+import {FillBoard} from '../core/board.ts';
 import {GlanceChecks} from '../core/deleted.ts';
 import type {Filled} from '../core/fill.ts';
 import {keepSweeping} from '../core/janitor.ts';
@@ -27,6 +28,7 @@ import {Health} from './health.ts';
 import {LoopDelay} from './loop-delay.ts';
 import {bothOf, meterCeph, meterEvents, meterFacade, meterGlance, meterKeystone, meterRequests} from './metrics.ts';
 import {both, observe, observeFacade, observeRequests} from './observe.ts';
+import {Recent} from './recent.ts';
 import {composeRegistration} from './registration.ts';
 import type {Settings} from './settings.ts';
 import type {Condition} from './systemd-status.ts';
@@ -81,13 +83,17 @@ export function compose(settings: Settings, log: Logger): Composed {
     onLeaseLost: name => world.emit({type: 'lease-lost', name}),
   });
   const cell = timedCell(connected, meterCeph(meters));
+  const recent = new Recent();
   const world: World = {
     self,
     cell: {...cell, disks: health.watch('ceph', cell.disks), index: health.watch('ceph', cell.index)},
     images: timed(health.watch('glance', glance), glanceNames, meterGlance(meters)),
     converter: qemuConverter({...settings.converter, hasher: digests => binding.hasher(digests)}),
     limits: settings.limits,
-    emit: both(meterEvents(meters), observe(log)),
+    emit: both(
+      meterEvents(meters),
+      both(observe(log), event => recent.note(event)),
+    ),
     turns: new Turns(),
     fills: new SingleFlight<Filled, Progress>(),
     usage: new UsageLog(),
@@ -96,6 +102,7 @@ export function compose(settings: Settings, log: Logger): Composed {
   const parts = settings.registration && composeRegistration(settings.registration, world.cell, identity, log, meters);
   const base = settings.baseFiles && composeBaseFiles(settings.baseFiles, world);
   const registration = () => parts?.registration.status ?? {state: 'off' as const};
+  const board = new FillBoard(world);
   const agent = new CellarAgent({
     world,
     health,
@@ -108,6 +115,8 @@ export function compose(settings: Settings, log: Logger): Composed {
     keystoneUrl: settings.keystone?.auth.auth_url ?? null,
     registration,
     metrics: metrics.expose,
+    mishaps: () => recent.mishaps,
+    board,
   });
   const timeouts = {request: settings.requestTimeout};
   const api = createApi({
@@ -155,6 +164,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     close: async () => {
       await world.usage.flush(cell.usage, AbortSignal.timeout(5000)).catch(() => {});
       loopDelay[Symbol.dispose]();
+      board.close();
       session?.close();
       glance.close();
       await parts?.close();

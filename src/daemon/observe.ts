@@ -24,7 +24,8 @@ export function observe(log: Logger): Emit {
   };
 }
 
-function describe(event: Event): {level: Level | undefined; text: string} {
+/** How grave it is, and in words. */
+export function describe(event: Event): {level: Level | undefined; text: string} {
   switch (event.type) {
     case 'disk-ready':
       return {level: 'debug', text: `the disk ${event.pool}/${event.name} is ready: ${event.outcome}`};

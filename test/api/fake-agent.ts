@@ -102,6 +102,9 @@ export function fakeAgent(script: Partial<Agent> = {}): Agent & {seen: Seen[]} {
     unpinImage: async id => ({image: id, pinned: false, cached: id === image}),
     evictImage: async id => ({image: id, evicted: id === image}),
     status: async () => status,
+    fills: async () => [
+      {image, generation: '01JD', state: 'filling', host: 'compute-2', received: 314_572_800, size: 612_368_384},
+    ],
     metrics: async () => ({type: 'text/plain; version=0.0.4; charset=utf-8', text: 'cellar_fake 1\n'}),
   };
   const agent = {...plain, ...script};
@@ -124,6 +127,7 @@ export function fakeAgent(script: Partial<Agent> = {}): Agent & {seen: Seen[]} {
     unpinImage: watch('unpinImage'),
     evictImage: watch('evictImage'),
     status: watch('status'),
+    fills: watch('fills'),
     metrics: watch('metrics'),
   };
 }

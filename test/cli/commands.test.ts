@@ -1,10 +1,11 @@
 import test from 'ava';
 import {version} from '../../src/config/version.ts';
-import {diskResult, diskView, image, secret, status} from '../api/fake-agent.ts';
+import {diskResult, diskView, image, requestId, secret, status} from '../api/fake-agent.ts';
 import {withServer} from '../api/with-server.ts';
-import {cellar} from './run-cli.ts';
+import {cellar, cellarOnTerminal} from './run-cli.ts';
 
 const same = {version};
+const visible = (text: string) => text.replaceAll('\x1b', '␛');
 const json = (run: {stdout: string}) => JSON.parse(run.stdout);
 
 test('disk create --json prints the promised object and nothing else', async t => {
@@ -146,10 +147,32 @@ keystone      unknown
 registration  mapped, node compute-1.example (aaaaaaaa-0000-4000-8000-000000000001) in cell cell1 (ce110001-0000-4000-8000-000000000001)
 cached        1 image, 20 GiB
 requests      0
-filling       ${image}, 1 MiB of 584 MiB
+filling       ${image}, 1 MiB of 584 MiB [....................]   0%
 `,
       );
       t.deepEqual(json(await cellar(['status', '--json', '--socket', socket])), {schema: 1, ...status, requests: 0});
+    },
+    same,
+  );
+});
+
+test('status shows how full the cache is, and what went wrong last', async t => {
+  const gib = 1024 ** 3;
+  const mishaps = [{at: '2026-11-22T07:00:00.000Z', message: 'the fill of image x failed:\nno', requestId}];
+  const cached = {images: 2, bytes: 40 * gib, stored: 6 * gib, limit: 8 * gib};
+  await withServer(
+    {status: async () => ({...status, cached, mishaps})},
+    async ({socket}) => {
+      const {stdout} = await cellar(['status', '--socket', socket]);
+      t.true(stdout.includes('cached        2 images, 40 GiB; they take 6 GiB of 8 GiB [###############.....]  75%\n'));
+      t.true(stdout.includes(`went wrong    2026-11-22T07:00:00.000Z the fill of image x failed: no (${requestId})\n`));
+      t.false(stdout.includes('\x1b'));
+      const {stdout: shown} = await cellarOnTerminal(['status', '--socket', socket]);
+      t.regex(visible(shown), /^ceph +␛\[32mup␛\[39m, /m);
+      t.regex(visible(shown), /^keystone +␛\[33munknown␛\[39m/m);
+      const env = {NO_COLOR: '1'};
+      t.false((await cellarOnTerminal(['status', '--socket', socket], {env})).stdout.includes('\x1b'));
+      t.deepEqual(json(await cellar(['status', '--json', '--socket', socket])).cached, cached);
     },
     same,
   );

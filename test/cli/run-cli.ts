@@ -12,6 +12,8 @@ export type Run = {code: number | null; stdout: string; stderr: string};
 export type RunOptions = {
   env?: Record<string, string>;
   stdin?: string;
+  /** stdin stays open, for `meanwhile` to type. */
+  open?: boolean;
   uid?: number;
   /** Given the child while it runs. */
   meanwhile?: (child: ChildProcessWithoutNullStreams) => void;
@@ -52,7 +54,7 @@ const compileCache = join(tmpdir(), 'cellar-test-compile-cache');
 async function runOne(
   command: string,
   args: string[],
-  {env = {}, stdin = '', uid, meanwhile}: RunOptions,
+  {env = {}, stdin = '', open = false, uid, meanwhile}: RunOptions,
 ): Promise<Run> {
   const child = spawn(command, args, {
     // Nothing of the developer's own: no token, no colours, no files in the home directory.
@@ -66,7 +68,7 @@ async function runOne(
     ...(uid !== undefined && {uid, gid: uid}),
   });
   child.stdin.on('error', () => {});
-  child.stdin.end(stdin);
+  if (!open) child.stdin.end(stdin);
   meanwhile?.(child);
   const closed = new Promise<number | null>(resolve => child.once('close', resolve));
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), closed]);

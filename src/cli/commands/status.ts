@@ -1,7 +1,8 @@
 import type {Argv} from 'yargs';
 import type {StatusAnswer} from '../../api/wire.ts';
+import {bar} from '../bar.ts';
 import {type Act, examples} from '../command.ts';
-import type {Result} from '../output.ts';
+import type {Mark, Result} from '../output.ts';
 import type {Session} from '../session.ts';
 import {pairs} from '../table.ts';
 import {formatSize} from '../units.ts';
@@ -15,11 +16,31 @@ export const statusHandler = (act: Act) => act(show);
 async function show(session: Session): Promise<Result> {
   const client = await session.client();
   const status = await client.status(session.call);
-  return {json: status, ids: [status.host], text: describe(status)};
+  return {json: status, ids: [status.host], text: describe(status), marks};
 }
 
+/** How each partner and the registration is; nothing that may stand further right, where names and reasons are. */
+const marks: readonly Mark[] = [
+  {words: /(?<=^(?:ceph|glance|keystone|registration) +)(?:up|mapped)\b/gm, colour: 'green'},
+  {words: /(?<=^(?:ceph|glance|keystone|registration) +)(?:down|refused)\b/gm, colour: 'red'},
+  {words: /(?<=^(?:ceph|glance|keystone|registration) +)(?:unknown|waiting)\b/gm, colour: 'yellow'},
+];
+
 function describe(status: StatusAnswer): string {
-  const {version, host, cell, since, ceph, glance, keystone, registration, fills, cached, requests} = status;
+  const {
+    version,
+    host,
+    cell,
+    since,
+    ceph,
+    glance,
+    keystone,
+    registration,
+    fills,
+    cached,
+    requests,
+    mishaps = [],
+  } = status;
   const where = cell === undefined ? host : `${host}, cell ${cell}`;
   return pairs([
     ['agent', `${version} on ${where}, since ${since}`],
@@ -27,17 +48,25 @@ function describe(status: StatusAnswer): string {
     ['glance', part(glance, glance.url)],
     ['keystone', part(keystone, keystone.url)],
     ...registered(registration),
-    [
-      'cached',
-      cached === null
-        ? 'unknown'
-        : `${cached.images} ${cached.images === 1 ? 'image' : 'images'}, ${formatSize(cached.bytes)}`,
-    ],
+    ['cached', cached === null ? 'unknown' : inCache(cached)],
     ['requests', String(requests)],
     ...fills.map(
-      ({image, received, size}) => ['filling', `${image}, ${formatSize(received)} of ${formatSize(size)}`] as const,
+      ({image, received, size}) =>
+        ['filling', `${image}, ${formatSize(received)} of ${formatSize(size)} ${bar(received, size, 20)}`] as const,
     ),
+    ...mishaps.map(({at, message, requestId}) => {
+      const line = `${at} ${message.replace(/\s+/g, ' ')}`;
+      return ['went wrong', requestId === undefined ? line : `${line} (${requestId})`] as const;
+    }),
   ]);
+}
+
+function inCache({images, bytes, stored, limit}: NonNullable<StatusAnswer['cached']>): string {
+  const copies = `${images} ${images === 1 ? 'image' : 'images'}, ${formatSize(bytes)}`;
+  if (stored === undefined) return copies;
+  const taken = `${copies}; they take ${formatSize(stored)}`;
+  if (limit === undefined || limit === null) return taken;
+  return `${taken} of ${formatSize(limit)} ${bar(stored, limit, 20)}`;
 }
 
 /** Nothing where the agent has nothing to do with it. */
