@@ -2,13 +2,14 @@
 # A host of its own for a test: Debian's systemd as process 1 of new namespaces, over this host's files, which it cannot change. It
 # starts nothing but what it is told to. The network is this host's: the lab is there.
 #
-#   machine.sh REPOSITORY NODE DIRECTORY    ends when it is killed, and nothing of it is left
+#   machine.sh REPOSITORY NODE DIRECTORY    ends when it is killed, and nothing of it runs on
 #
 # DIRECTORY/etc lies over /etc, DIRECTORY/dropins/UNIT.conf are drop-ins. DIRECTORY/pid: process 1, as this host counts.
 set -euo pipefail
 
 outside() {
-  local tree=$3/cgroup
+  directory=$3
+  local tree=$directory/cgroup
   mkdir -p "$tree"
   mount -t cgroup2 none "$tree"
   sweep "$tree"
@@ -22,6 +23,7 @@ outside() {
   ) &
   child=$!
   trap 'kill -KILL $child' TERM INT
+  trap '' PIPE # whoever read what it says may be gone
   wait $child || true
 }
 
@@ -38,11 +40,12 @@ remove() {
 }
 
 clean_up() {
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     remove "$group"
-    [ -d "$group" ] || return 0
+    [ -d "$group" ] || break
     sleep 0.1
   done
+  umount --lazy "$directory/cgroup" && rm -rf --one-file-system "$directory"
 }
 
 inside() {

@@ -54,7 +54,7 @@ export async function startMachine({etc, dropins = {}}: MachineOptions): Promise
     if (unit.endsWith('.socket')) writeFileSync(join(dir, 'dropins', `${unit}.conf`), text);
   }
 
-  const args = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private'];
+  const args = ['--pdeathsig', 'TERM', 'unshare', '--mount', '--propagation', 'private'];
   const child = spawn('setpriv', [...args, script, 'outside', repository, process.execPath, dir], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
