@@ -67,7 +67,10 @@ async function storeAsIs(
   });
 }
 
-/** The disk is written by qemu-img, under limits, and then read back: its digest is of what is really there. */
+/**
+ * The disk is written by qemu-img, under limits, and read back when it is sealed: its digest is of what is really there. Not
+ * earlier: qemu-img writes in any order, and what was read by then might change.
+ */
 async function convertCopy(
   image: ImageRecord,
   download: Download,

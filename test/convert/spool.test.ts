@@ -91,6 +91,7 @@ test('a chunk is given back when it was both written and hashed', async t => {
     settled = true;
   });
   while (statSync(file.path).size < 3) await new Promise(resolve => setImmediate(resolve));
+  await new Promise(resolve => setTimeout(resolve, 50));
   t.false(settled);
   hashed.resolve();
   await write;

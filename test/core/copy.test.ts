@@ -1,5 +1,6 @@
-import {randomBytes} from 'node:crypto';
+import {createHash, randomBytes} from 'node:crypto';
 import test from 'ava';
+import * as cache from '../../src/core/cache.ts';
 import {FakeCell} from '../fakes/cell.ts';
 import {FakeConverter} from '../fakes/converter.ts';
 import {FakeImages} from '../fakes/images.ts';
@@ -47,6 +48,30 @@ test('a qcow2 image is spooled, shown to QEMU, converted, and its disk is what t
   const again = await resolve(world, {image: image.id, name: 'second'});
   t.is(again.outcome, 'cloned-from-cache');
   t.is(images.downloads.length, 1);
+});
+
+test('a converted copy is known by what was in the cluster when it was sealed, and a byte that changes later is found', async t => {
+  const {cell, images, converter, world} = place();
+  converter.disk = Buffer.concat([randomBytes(5 * mib), Buffer.alloc(3 * mib)]);
+  const image = images.add(qcow2(converter.disk.length), {diskFormat: 'qcow2'});
+  let sealed = Buffer.alloc(0);
+  cell.before = step => {
+    if (step !== 'seal') return;
+    const [copy] = cell.images.values();
+    copy?.data.fill(1, 4 * mib, 4 * mib + 1); // whoever wrote it, and whatever qemu-img meant to be there
+    sealed = Buffer.from(copy?.data ?? []);
+  };
+  await resolve(world, {image: image.id});
+  const sha512 = (data: Buffer) => createHash('sha512').update(data).digest();
+  const leaves = [sealed.subarray(0, 4 * mib), sealed.subarray(4 * mib)].map(sha512);
+  const entry = JSON.parse(cell.entries.get(image.id) ?? '{}');
+  t.is(entry.rawDigest, `sha512-4MiB:${sha512(Buffer.concat(leaves)).toString('hex')}`);
+  t.true((await cache.verify(image.id, world, {signal: new AbortController().signal})).intact);
+  cell.images
+    .get(`cellar/${entry.rbdImage}`)
+    ?.snapshots.get('snap')
+    ?.data.fill(2, 7 * mib, 7 * mib + 1);
+  t.false((await cache.verify(image.id, world, {signal: new AbortController().signal})).intact);
 });
 
 const refused: {name: string; data: Buffer; diskFormat: string; why: RegExp; opinion?: string}[] = [

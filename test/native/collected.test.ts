@@ -14,6 +14,7 @@ for (const [name, sentence] of [
   ['watches', 'a watch that nobody has ends, one that somebody waits on does not'],
   ['chunks', 'a chunk is kept until it is taken, and no longer'],
   ['failures', 'calls that fail keep nothing'],
+  ['hashing', 'what is being hashed is hashed to its end when everything was dropped'],
 ] as const) {
   test.serial(sentence, async t => {
     const ended = await runFixture('collected', [lab.ceph.conf, lab.pool.name, name], ['--expose-gc']);

@@ -38,12 +38,18 @@ test.serial(
     const {real, data, id, world, copy} = await cached();
     const {cache: pool} = real.pools;
     t.true((await cache.verify(id, world, {signal: never})).intact);
+    const inPieces = async () => {
+      const {digest} = await real.cell.copies.digest(copy.rbdImage, 'snap', never, {form: 'pieces'});
+      return digest;
+    };
+    const before = await inPieces();
     const object = `rbd_data.${await idOf(real, {pool, name: copy.rbdImage})}.0000000000000000`;
     const bytes = Buffer.from(data.subarray(0, 1000));
     bytes[500] = (bytes[500] ?? 0) ^ 1;
     const file = join(await temporaryFolder(), 'object');
     await writeFile(file, bytes);
     await real.rados(pool, 'put', object, file);
+    t.not(await inPieces(), before);
     t.false((await cache.verify(id, world, {signal: never})).intact);
     t.like(
       (await cache.listCopies(world, never)).retired.filter(({image}) => image === id),
