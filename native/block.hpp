@@ -15,6 +15,12 @@ struct Block {
     void operator()(char* data) const { std::free(data); }
   };
 
+  // Null when there is no memory.
+  static std::unique_ptr<Block> Make(std::size_t size) {
+    auto block = std::make_unique<Block>(size);
+    return block->data ? std::move(block) : nullptr;
+  }
+
   explicit Block(std::size_t size) : data(static_cast<char*>(std::aligned_alloc(4096, size))) {}
 
   std::unique_ptr<char, Free> data;

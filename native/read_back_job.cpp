@@ -200,12 +200,14 @@ void ReadBackJob::wake() {
   image_->environment().threads.post([self = shared_from_this()] { self->run(); });
 }
 
-// Null when all are in use.
+// Null when all are in use, or there is no memory.
 std::unique_ptr<Block> ReadBackJob::free_block() {
   if (free_.empty()) {
     if (blocks_ == limits_.in_flight) return nullptr;
     ++blocks_;
-    return std::make_unique<Block>(limits_.piece_size);
+    auto block = Block::Make(limits_.piece_size);
+    if (!block && !failure_.failed()) failure_ = {kCall, -ENOMEM};
+    return block;
   }
   auto block = std::move(free_.back());
   free_.pop_back();
