@@ -46,6 +46,7 @@ state_path = ${statePath}
 instances_path = $state_path/instances
 transport_url = ${transportUrl}
 compute_driver = ${driver === 'fake' ? 'fake.FakeDriver' : 'libvirt.LibvirtDriver'}
+report_interval = 5
 # guests without an operating system do not shut down when they are asked to
 shutdown_timeout = 1
 reserved_host_memory_mb = 0

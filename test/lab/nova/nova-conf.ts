@@ -47,6 +47,8 @@ ${authtoken('placement', options)}`;
 function common(nova: NovaState, transportUrl: string, options: ConfOptions): string {
   return `my_ip = 127.0.0.1
 debug = true
+# half of Nova's default, as the reports of the computes: tests wait for hosts to be taken for dead
+service_down_time = 30
 state_path = ${join(nova.dir, 'state')}
 transport_url = ${transportUrl}
 [conductor]
