@@ -57,6 +57,7 @@ export function layOut({source, epoch, run, version}) {
   writeTexts({run, date: day(epoch), place});
   copySystemd(source);
   for (const each of ['README.md', 'CHANGELOG.md', 'docs']) cpSync(each, place(`doc/${each}`), {recursive: true});
+  for (const each of ['grafana', 'prometheus']) cpSync(`packaging/${each}`, place(`doc/${each}`), {recursive: true});
 
   const maintainer = `${process.env.DEBFULLNAME || 'cellar maintainers'} <${process.env.DEBEMAIL || 'cellar@localhost'}>`;
   const debian = name => join(source, 'debian', name);
