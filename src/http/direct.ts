@@ -1,7 +1,7 @@
 /**
  * A GET for a large body. Node's HTTP parser makes a new buffer of every 64 KiB that it hands on, and on a host that fills at
  * the speed of its network this costs more processor time than the rest of the fill. Here the parser sees the head of the
- * answer; the body of a plain 200 is then read from the socket into buffers that are used again.
+ * answer; the body of a plain 200 is then read from the socket into memory that is used again (slabs.ts).
  */
 import {once} from 'node:events';
 import http, {type ClientRequest, type IncomingMessage} from 'node:http';
@@ -10,12 +10,8 @@ import type {OnReadOpts, Socket} from 'node:net';
 import {Readable} from 'node:stream';
 import {type Answer, type Call, headOf} from './exchange.ts';
 import {failure} from './failure.ts';
+import type {SlabReader, Slabs} from './slabs.ts';
 import {requestHeaders, type Transport} from './transport.ts';
-
-/** Bytes of one buffer: what a socket has at most when it is looked at, as a rule. */
-const bufferSize = 256 * 1024;
-/** Buffers kept for another use; more are in flight only while the consumer holds them. */
-const mostFree = 64;
 
 /** A chunk that its consumer is done with: its memory may be used again. */
 export type Recycle = (chunk: Uint8Array) => void;
@@ -23,7 +19,7 @@ export type Recycle = (chunk: Uint8Array) => void;
 /** Sends the call and settles when the answer's headers are there. Nothing is followed, decoded or tried again. */
 export async function exchangeDirect(transport: Transport, {url, headers = {}, signal}: Call): Promise<Answer> {
   if (signal.aborted) throw failure(undefined, signal);
-  const wire = new Wire();
+  const wire = new Wire(transport.slabs);
   const {request: ask} = url.startsWith('https:') ? https : http;
   const request = ask(url, {
     headers: {
@@ -71,10 +67,15 @@ function keepTime(request: ClientRequest, {timeout, connectTimeout}: Transport):
 /** One connection: what it reads goes to the parser until the body begins, and from then on to the body. */
 class Wire {
   body: DirectBody | undefined;
-  readonly onread: OnReadOpts = {buffer: () => this.#buffer, callback: n => this.#take(n)};
-  readonly #free: Buffer[] = [];
-  #buffer: Buffer = Buffer.allocUnsafeSlow(bufferSize);
+  readonly onread: OnReadOpts = {buffer: () => this.#reader.room(), callback: n => this.#take(n)};
+  readonly #slabs: Slabs;
+  readonly #reader: SlabReader;
   #socket: Socket | undefined;
+
+  constructor(slabs: Slabs) {
+    this.#slabs = slabs;
+    this.#reader = slabs.reader();
+  }
 
   use(socket: Socket): Socket {
     this.#socket = socket;
@@ -86,23 +87,14 @@ class Wire {
     response.on('error', () => {}); // told by its reader
     const length = plainLength(response);
     if (length !== undefined && this.#socket !== undefined)
-      this.body = new DirectBody(response, this.#socket, length, chunk => this.#recycle(chunk));
+      this.body = new DirectBody(response, this.#socket, length, this.#slabs.recycle);
   };
 
   /** False: read no more until resumed. */
   #take(n: number): boolean {
-    const read = this.#buffer.subarray(0, n);
-    if (this.body === undefined) {
-      this.#socket?.emit('data', Buffer.from(read));
-      return true;
-    }
-    if (n < bufferSize / 4) return this.body.feed(Buffer.from(read)); // cheaper than a buffer that is mostly empty
-    this.#buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferSize);
-    return this.body.feed(read);
-  }
-
-  #recycle({buffer}: Uint8Array): void {
-    if (buffer.byteLength === bufferSize && this.#free.length < mostFree) this.#free.push(Buffer.from(buffer));
+    if (this.body !== undefined) return this.body.feed(this.#reader.take(n));
+    this.#socket?.emit('data', this.#reader.copy(n));
+    return true;
   }
 }
 

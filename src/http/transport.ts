@@ -6,6 +6,7 @@ import net, {type OnReadOpts, type Socket} from 'node:net';
 import tls from 'node:tls';
 import got, {type Got} from 'got';
 import {CellarError} from '../core/errors.ts';
+import {Slabs} from './slabs.ts';
 
 /** keystoneauth's session options and ours, named as in an ini file. Times are seconds; 0 means the default. */
 export type TransportOptions = {
@@ -38,6 +39,8 @@ export class Transport {
   /** Milliseconds, for the answer's head, and for the connection. */
   readonly timeout: number;
   readonly connectTimeout: number;
+  /** Of the bodies that are not got's. */
+  readonly slabs = new Slabs();
   readonly #agents: Agents;
   readonly #connections = new Set<Socket>();
 
