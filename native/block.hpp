@@ -1,7 +1,8 @@
 #pragma once
 
+#include <sys/mman.h>
+
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -10,20 +11,23 @@
 namespace cellar {
 
 // The bytes of one RADOS object: being gathered, on their way to the cluster, or free.
+//
+// Not malloc's memory: it would come from an arena of whichever thread asks, and stay there after its end.
 struct Block {
-  struct Free {
-    void operator()(char* data) const { std::free(data); }
+  struct Unmap {
+    std::size_t size;
+    void operator()(char* data) const { munmap(data, size); }
   };
+  using Data = std::unique_ptr<char, Unmap>;
 
   // Null when there is no memory.
   static std::unique_ptr<Block> Make(std::size_t size) {
-    auto block = std::make_unique<Block>(size);
-    return block->data ? std::move(block) : nullptr;
+    void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) return nullptr;
+    return std::unique_ptr<Block>(new Block{Data(static_cast<char*>(data), Unmap{size})});
   }
 
-  explicit Block(std::size_t size) : data(static_cast<char*>(std::aligned_alloc(4096, size))) {}
-
-  std::unique_ptr<char, Free> data;
+  Data data;
   std::size_t filled = 0;
   std::size_t writes = 0;  // under way
 };

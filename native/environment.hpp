@@ -38,7 +38,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::atomic<bool> tearing_down = false;
 
   Threads threads;
-  std::atomic<std::size_t> in_flight{0};  // data-plane operations that librbd has
+  // Hands the bytes of all writers to librbd, which copies them: glibc gives every thread that asks an arena of its own and
+  // takes little back, so that what is freed there is used again only if it is always the same thread that asks.
+  Threads sender{1};
+  std::atomic<std::size_t> in_flight{0};  // data-plane operations that librbd has, or the sender
 
   // JS thread.
   Napi::FunctionReference error_class;

@@ -40,7 +40,7 @@ Threads::Counters Threads::counters() {
 // Caller holds the mutex.
 void Threads::start_one_if_needed() {
   const std::size_t wanted = running_ + operations_.size() + chores_.size();
-  if (threads_.size() < wanted && threads_.size() < kLimit) threads_.emplace_back([this] { loop(); });
+  if (threads_.size() < wanted && threads_.size() < limit_) threads_.emplace_back([this] { loop(); });
   wake_.notify_one();
 }
 

@@ -21,7 +21,11 @@ class Threads {
     std::size_t running;
   };
 
-  // Any thread. Runs the operation's `execute`; threads start on demand, at most `kLimit`.
+  static constexpr std::size_t kLimit = 16;
+
+  explicit Threads(std::size_t limit = kLimit) : limit_(limit) {}
+
+  // Any thread. Runs the operation's `execute`; threads start on demand, at most `limit`.
   void submit(Operation* operation);
 
   // Any thread. Runs before any queued operation and is never dropped: how handles are released, and
@@ -36,12 +40,11 @@ class Threads {
 
   Counters counters();
 
-  static constexpr std::size_t kLimit = 16;
-
  private:
   void start_one_if_needed();
   void loop();
 
+  const std::size_t limit_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> chores_;

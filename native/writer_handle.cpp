@@ -65,7 +65,7 @@ bool WriterHandle::advance(Lock& lock) {
   if (environment().tearing_down && !failure_.failed()) failure_ = {"rbd_aio_write", -ECANCELED};
   if (is_full()) {
     if (!may_send()) return false;
-    send(lock);
+    send();
     return true;
   }
   Step& step = steps_.front();  // stays where it is: only the strand takes steps away
@@ -81,7 +81,10 @@ bool WriterHandle::advance(Lock& lock) {
 
 // As much as the object has room for.
 void WriterHandle::take(Step& step, Lock& lock) {
-  if (step.rest.length > 0 && !gathered_) gathered_ = free_block();
+  if (step.rest.length > 0 && !gathered_ && !(gathered_ = free_block())) {
+    failure_ = {"mmap", -ENOMEM};
+    return;
+  }
   lock.unlock();
   while (step.rest.length > 0 && gathered_->filled < limits_.object_size) {
     const std::size_t length = std::min({step.rest.length, limits_.object_size - gathered_->filled, kBite});
@@ -99,7 +102,7 @@ void WriterHandle::take(Step& step, Lock& lock) {
 bool WriterHandle::end(Step& step, Lock& lock) {
   if (gathered_ && gathered_->filled > 0) {
     if (!may_send()) return false;
-    send(lock);
+    send();
     return true;
   }
   if (in_flight_ > 0) return false;
@@ -128,37 +131,44 @@ void WriterHandle::settle(Status status, Lock& lock) {
 }
 
 std::unique_ptr<Block> WriterHandle::free_block() {
-  if (free_.empty()) return std::make_unique<Block>(limits_.object_size);
+  if (free_.empty()) return Block::Make(limits_.object_size);
   auto block = std::move(free_.back());
   free_.pop_back();
   block->filled = 0;
   return block;
 }
 
-// Writes what holds data of the gathered object. The block comes back with its last completion.
-//
-// Implements:
-//   int rbd_aio_write(rbd_image_t image, uint64_t off, size_t len, const char *buf, rbd_completion_t c);
-void WriterHandle::send(Lock& lock) {
+// Gives the gathered object to the sender. The block comes back with its last completion.
+void WriterHandle::send() {
   const std::uint64_t offset = std::exchange(offset_, offset_ + gathered_->filled);
-  lock.unlock();
-  const auto extents = DataExtents(*gathered_, limits_.granule);
-  lock.lock();
-  if (extents.empty() || failure_.failed()) {
+  if (failure_.failed()) {
     free_.push_back(std::move(gathered_));
     return;
   }
   ++in_flight_;
-  Block* block = gathered_.release();
-  block->writes = extents.size();
-  lock.unlock();
+  ++environment().in_flight;
+  auto self = std::static_pointer_cast<WriterHandle>(shared_from_this());
+  environment().sender.post([self, block = gathered_.release(), offset] { self->write(block, offset); });
+}
+
+// Writes what holds data of the object. The count holds one for this function, so that the block stays until its end.
+//
+// Implements:
+//   int rbd_aio_write(rbd_image_t image, uint64_t off, size_t len, const char *buf, rbd_completion_t c);
+void WriterHandle::write(Block* block, std::uint64_t offset) {
+  auto extents = DataExtents(*block, limits_.granule);
+  {
+    std::lock_guard lock(mutex_);
+    if (failure_.failed()) extents.clear();
+    block->writes = extents.size() + 1;
+    for (const auto& [start, end] : extents) written_ += end - start;
+  }
   for (const auto& [start, end] : extents) {
-    written_ += end - start;
     submit("rbd_aio_write", block, [&, start = start, end = end](rbd_completion_t completion) {
       return rbd_aio_write(image->image, offset + start, end - start, block->data.get() + start, completion);
     });
   }
-  lock.lock();
+  completed({"rbd_aio_write"}, block);
 }
 
 // Implements:

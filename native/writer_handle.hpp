@@ -30,8 +30,9 @@ struct Written {
 // Takes the bytes of an image in order: hashes them, gathers them into whole objects, writes what is not zero.
 //
 // A strand: `run` is on one of the addon's threads or on none, never on two. It does not wait for the cluster on that
-// thread: where it would have to, it returns, and the next completion has it run again. Blocks: `in_flight` on their way,
-// and the one being gathered.
+// thread: where it would have to, it returns, and the next completion has it run again. What it has gathered is looked
+// through for zeros and handed to librbd on another thread, so that the hash, which takes the longest, goes on. Blocks:
+// `in_flight` on their way, and the one being gathered. librbd has a copy of what it has not sent yet.
 class WriterHandle : public Handle {
  public:
   WriterHandle(std::shared_ptr<Environment> environment, std::shared_ptr<ImageHandle> parent, WriterLimits limits,
@@ -66,15 +67,19 @@ class WriterHandle : public Handle {
   bool is_full() const { return gathered_ && gathered_->filled == limits_.object_size; }
   bool may_send() const { return in_flight_ < limits_.in_flight || failure_.failed(); }
 
-  // The strand, one of the addon's threads. They let go of the mutex while they hash, copy and submit.
+  // The strand, one of the addon's threads. They let go of the mutex while they hash and copy.
   void run();
   bool advance(Lock& lock);  // false when it has to wait for a completion
   void take(Step& step, Lock& lock);
   bool end(Step& step, Lock& lock);
   void settle(Status status, Lock& lock);
   std::unique_ptr<Block> free_block();
-  void send(Lock& lock);
+  void send();
   void flush(Lock& lock);
+
+  // The sender.
+  void write(Block* block, std::uint64_t offset);
+
   // `start` hands the completion to a rbd_aio_*.
   template <typename Start>
   void submit(const char* call, Block* block, Start start);
@@ -94,13 +99,13 @@ class WriterHandle : public Handle {
   std::size_t in_flight_ = 0;
   std::vector<std::unique_ptr<Block>> free_;
   Status failure_;
+  std::uint64_t written_ = 0;
 
   // The strand's.
   Digests digests_;
   std::unique_ptr<Block> gathered_;
   std::uint64_t offset_ = 0;  // of `gathered_`
   std::uint64_t received_ = 0;
-  std::uint64_t written_ = 0;
   bool flushed_ = false;
 };
 

@@ -44,7 +44,7 @@ export class RbdCopies implements Copies {
     name: string,
     size: number,
     signal: AbortSignal,
-    {digests = [], inFlight = 16}: WriteOptions = {},
+    {digests = [], inFlight = 8}: WriteOptions = {},
   ): Promise<CopyWriter> {
     return this.#connection.use(this.pool, signal, async pool => {
       await pool.omapCompareAndSet('rbd_trash', {}); // rbd_remove needs it, and cannot make it once the cluster is full

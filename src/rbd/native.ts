@@ -243,7 +243,8 @@ export interface NativeWatch {
 
 /**
  * The bytes of an image in order, on the addon's threads: hashed, gathered into whole objects, and written with rbd_aio_write
- * where they are not zero. Memory: (inFlight + 1) objects. A child of its image: closing that closes this first.
+ * where they are not zero. Memory: (inFlight + 1) objects, and as much again at most that librbd copies. A child of its image:
+ * closing that closes this first.
  */
 export interface NativeWriter {
   /**
