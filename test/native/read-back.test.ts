@@ -22,6 +22,7 @@ async function imageOf(t: ExecutionContext, data: Buffer, runs: [at: number, len
   const image = await newImage(t, lab.pool, data.length);
   for (const [at, length] of runs) {
     randomBytes(length).copy(data, at);
+    for (const end of [at, at + length - 1]) data[end] ||= 1; // a random byte may be zero
     await image.write(at, data.subarray(at, at + length));
   }
   await image.flush();
