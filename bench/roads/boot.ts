@@ -27,6 +27,8 @@ export type BootPlace = AsyncDisposable & {
   openstack: OpenStack;
   stock: Host;
   facade: Host;
+  /** Of the facade. */
+  facadeUrl: string;
 };
 
 /** A lab of its own, with Nova. Both hosts are in the same cell, so the same cluster has their disks. */
@@ -45,6 +47,7 @@ export async function openBootPlace(base: string): Promise<BootPlace> {
     openstack: openstackOf(lab),
     stock,
     facade: hostOf(nova, behind, {pids: [agent.pid], dropCopies: image => dropCopies(clusterAt(lab.cell), image)}),
+    facadeUrl: url,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
