@@ -134,7 +134,7 @@ export function table(head: string[], rows: (string | number)[][]): string {
   return [line(head), line(head.map((_, at) => (at === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-export const number = (value: number): string => rounded(value, 3).toLocaleString('en-US', {maximumFractionDigits: 3});
+export const number = (value: number): string => value.toLocaleString('en-US', {maximumSignificantDigits: 3});
 const ms = (value: number): string => (value < 1000 ? `${Math.round(value)} ms` : `${rounded(value / 1000, 3)} s`);
 
 export function bytes(value: number): string {
