@@ -38,6 +38,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::atomic<bool> tearing_down = false;
 
   Threads threads;
+  // What computes, and does not wait for the cluster: while it takes all of these, the renewal of a lease has its thread.
+  Threads hashers{8};
   // Hands the bytes of all writers to librbd, which copies them: glibc gives every thread that asks an arena of its own and
   // takes little back, so that what is freed there is used again only if it is always the same thread that asks.
   Threads sender{1};

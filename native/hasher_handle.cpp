@@ -15,7 +15,7 @@ void HasherHandle::add(Step step) {
   std::lock_guard lock(mutex_);
   steps_.push_back(std::move(step));
   if (std::exchange(running_, true)) return;
-  environment().threads.post([self = std::static_pointer_cast<HasherHandle>(shared_from_this())] { self->run(); });
+  environment().hashers.post([self = std::static_pointer_cast<HasherHandle>(shared_from_this())] { self->run(); });
 }
 
 void HasherHandle::run() {

@@ -31,7 +31,7 @@ struct ReadBackResult {
 // Reads all of an image and hashes it: as one stream, on one thread; or piece by piece, on several, and then the digests of
 // the pieces. What the image does not hold is not read: it is zeros, and in pieces all zeros have one digest.
 //
-// Lanes: `run` is on so many of the addon's threads at most. It does not wait for the cluster there: where it would have to,
+// Lanes: `run` is on so many of the hashers at most. It does not wait for the cluster there: where it would have to,
 // it returns, and the next completion has it run again. Blocks: `in_flight`, being read, to be hashed, or free.
 class ReadBackJob : public std::enable_shared_from_this<ReadBackJob> {
  public:
@@ -50,7 +50,7 @@ class ReadBackJob : public std::enable_shared_from_this<ReadBackJob> {
   using Lock = std::unique_lock<std::mutex>;
   using Ready = std::map<std::size_t, std::unique_ptr<Block>>;
 
-  // The addon's threads. They let go of the mutex while they read and hash.
+  // The hashers. They let go of the mutex while they read and hash.
   void begin();
   void run();
   bool advance(Lock& lock);  // false when there is nothing to do but wait, or stop

@@ -50,6 +50,7 @@ void Teardown::wait() {
     }
   }
   environment.threads.join();
+  environment.hashers.join();
   environment.sender.join();
   uv_async_send(&ended_);
 }

@@ -42,7 +42,7 @@ void WriterHandle::add(Step step) {
 
 void WriterHandle::resume() {
   running_ = true;
-  environment().threads.post([self = std::static_pointer_cast<WriterHandle>(shared_from_this())] { self->run(); });
+  environment().hashers.post([self = std::static_pointer_cast<WriterHandle>(shared_from_this())] { self->run(); });
 }
 
 // What has to be let go of, without the mutex, when nothing is under way any more.

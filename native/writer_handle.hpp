@@ -29,7 +29,7 @@ struct Written {
 
 // Takes the bytes of an image in order: hashes them, gathers them into whole objects, writes what is not zero.
 //
-// A strand: `run` is on one of the addon's threads or on none, never on two. It does not wait for the cluster on that
+// A strand: `run` is on one of the hashers or on none, never on two. It does not wait for the cluster on that
 // thread: where it would have to, it returns, and the next completion has it run again. What it has gathered is looked
 // through for zeros and handed to librbd on another thread, so that the hash, which takes the longest, goes on. Blocks:
 // `in_flight` on their way, and the one being gathered. librbd has a copy of what it has not sent yet.
@@ -67,7 +67,7 @@ class WriterHandle : public Handle {
   bool is_full() const { return gathered_ && gathered_->filled == limits_.object_size; }
   bool may_send() const { return in_flight_ < limits_.in_flight || failure_.failed(); }
 
-  // The strand, one of the addon's threads. They let go of the mutex while they hash and copy.
+  // The strand, one of the hashers. They let go of the mutex while they hash and copy.
   void run();
   bool advance(Lock& lock);  // false when it has to wait for a completion
   void take(Step& step, Lock& lock);

@@ -33,7 +33,8 @@ const patience = 3;
 
 /**
  * Copies of images that Glance does not know any more. Only asked about images that our own identity could read when they were
- * cached: a 404 for others proves nothing; and about each of them once in a `deletedCheckInterval`. A pin does not keep them: nobody gets a disk of an image that Glance does not have.
+ * cached: a 404 for others proves nothing; and about each of them once in a `deletedCheckInterval`, unless it is gone. A pin does
+ * not keep them: nobody gets a disk of an image that Glance does not have.
  */
 export async function retireDeleted(world: World, signal: AbortSignal): Promise<number> {
   const {cell, checks, limits} = world;
@@ -47,9 +48,10 @@ export async function retireDeleted(world: World, signal: AbortSignal): Promise<
     signal.throwIfAborted();
     if (!due.has(entry.image)) continue;
     try {
-      const deleted = await isDeleted(entry.image, world, signal);
-      checks.answered(entry.image);
-      if (!deleted) continue;
+      if (!(await isDeleted(entry.image, world, signal))) {
+        checks.answered(entry.image);
+        continue;
+      }
     } catch (error) {
       signal.throwIfAborted();
       if (++failed >= patience) throw error;

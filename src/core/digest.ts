@@ -23,9 +23,19 @@ const piecesMark = 'sha512-4MiB:';
 export const formatDiskDigest = (form: DiskDigestForm, digest: string): string =>
   form === 'pieces' ? `${piecesMark}${digest}` : digest;
 
-/** How a `rawDigest` was made. */
-export const formOfDiskDigest = (rawDigest: string): DiskDigestForm =>
-  rawDigest.startsWith(piecesMark) ? 'pieces' : 'whole';
+/** How a `rawDigest` was made. Fails with `internal` on one of a form that is not known here: nothing can be held against it. */
+export function formOfDiskDigest(rawDigest: string): DiskDigestForm {
+  const pieces = rawDigest.startsWith(piecesMark);
+  if (/^[0-9a-f]{128}$/.test(pieces ? rawDigest.slice(piecesMark.length) : rawDigest))
+    return pieces ? 'pieces' : 'whole';
+  throw new CellarError(
+    'internal',
+    `the digest of the copy, ${rawDigest.slice(0, 40)}…, is of a form that this agent does not know`,
+    {
+      hint: 'a newer agent of the cell made it: upgrade this one',
+    },
+  );
+}
 
 /** What to compute while an image streams past: sha512 always, and what its bytes will be held against. */
 export function wantedDigests(image: ImageRecord): string[] {

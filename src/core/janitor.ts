@@ -58,7 +58,7 @@ async function round(world: World, signal: AbortSignal): Promise<void> {
   await step('limits', world, signal, () => makeRoom(0, world, signal));
   await step('retired copies', world, signal, () => removeRetired(world, signal));
   await step('usage', world, signal, () => forgetUsage(world, signal));
-  world.emit({type: 'janitor-done'});
+  if (!signal.aborted) world.emit({type: 'janitor-done'});
 }
 
 /** A step that fails does not keep the others. */

@@ -120,7 +120,8 @@ async function findOffer(
       return {offer: {fsid: facts.fsid, ...plan.parent, raw: true}};
     }
     // Nova looks at little before it clones, and does not come back when that fails: what is offered must be there.
-    const seen = step === 0 ? await looks.take(early?.copy) : undefined;
+    const recent = early !== undefined && performance.now() - early.since < fresh; // Glance may have taken its time
+    const seen = step === 0 && recent ? await looks.take(early.copy) : undefined;
     const state =
       seen !== undefined && sameSnapshot(seen.spec, plan.parent)
         ? seen.state

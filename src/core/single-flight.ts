@@ -119,8 +119,9 @@ export class Turns {
   }
 }
 
-/** The promise, or the signal's reason, whichever is first. */
+/** The promise, or the signal's reason, whichever is first. A failure that comes after that is nobody's. */
 export async function abortable<V>(promise: Promise<V>, signal: AbortSignal): Promise<V> {
+  promise.catch(() => {}); // one that nobody waits for would end the process
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);

@@ -79,8 +79,8 @@ async function run(sources: Sources): Promise<void> {
     {version, host: settings.host, socket: settings.socket.path, pool: settings.ceph.pool},
     'cellar-agent is ready',
   );
-  service.ready(ended.signal);
   process.on('SIGHUP', () => service.reloading(() => configuration.reload(one => apply(one, composed, log), log)));
+  service.ready(ended.signal);
   const recovered = composed.recover(stopping.signal);
   const swept = recovered.then(() => composed.keepSweeping(stopping.signal));
   const registered = composed.keepRegistered(stopping.signal);

@@ -19,10 +19,15 @@ export async function readBack(
   const reading = image.readBack({pieceSize: digestPiece, inFlight, granule, inPieces: form === 'pieces'});
   const cancel = () => reading.cancel();
   signal.addEventListener('abort', cancel, {once: true});
-  const timer = onProgress && setInterval(() => onProgress(reading.position), interval);
+  const tell = (position: number) => {
+    try {
+      onProgress?.(position);
+    } catch {} // nobody's mistake but the listener's
+  };
+  const timer = onProgress && setInterval(() => tell(reading.position), interval);
   try {
     const result = await reading.result;
-    onProgress?.(result.size);
+    tell(result.size);
     return result;
   } catch (error) {
     signal.throwIfAborted();

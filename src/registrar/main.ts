@@ -70,12 +70,12 @@ async function run(sources: Sources): Promise<void> {
     'cellar-registrar is ready',
   );
   const status = `serving on ${formatAddress(at)}`;
-  manager.ready(status);
   process.on('SIGHUP', () => {
     manager.reloading();
     const wrong = reload(sources, composed, log);
     manager.ready(wrong === undefined ? status : `${status}; ${wrong}`);
   });
+  manager.ready(status);
   const [stopping, ended] = [new AbortController(), new AbortController()];
   // Its work is the event loop's: that this runs is all there is to find out.
   const probe = async () => undefined;

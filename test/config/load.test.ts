@@ -125,7 +125,7 @@ test('check tells every problem at once, each once', t => {
 test('a bad value fails where it is read, and nowhere else', t => {
   fromFile('[image_store]\nfill_lease = 3\n', (_config, path) => {
     const config = loadConfig([{file: path}], bare);
-    t.is(config.get('image_store', 'fill_in_flight'), 16);
+    t.is(config.get('image_store', 'fill_in_flight'), 8);
     const error = refusal(t, () => config.get('image_store', 'fill_lease'));
     t.is(error.message, `${path}:2: [image_store] fill_lease must be at least 5, found "3"`);
     t.is(error.hint, 'it takes: integer in seconds, at least 5');

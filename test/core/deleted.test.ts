@@ -36,6 +36,19 @@ test('an image that has left the cache and comes back is a new one', t => {
   t.deepEqual(checks.due(['a'], 0, 1002), ['a']);
 });
 
+test('an image that is gone stays due until its copy is retired', async t => {
+  const {images, world} = await cachedCell(2);
+  const answered: string[] = [];
+  world.checks.answered = image => void answered.push(image);
+  const [gone, kept] = [...images.records.keys()];
+  images.records.delete(gone ?? '');
+  images.listable = async () => false;
+  await t.throwsAsync(retireDeleted(world, never), {message: /does not list any images/});
+  images.listable = async () => true;
+  t.is(await retireDeleted(world, never), 1);
+  t.deepEqual(new Set(answered), new Set([kept]));
+});
+
 test('Glance hears of an image once in deleted_check_interval, however many rounds there are', async t => {
   const {images, world} = await cachedCell(3);
   const asked: string[] = [];

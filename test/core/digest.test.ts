@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import test from 'ava';
-import {verifyDigests, wantedDigests} from '../../src/core/digest.ts';
+import {formatDiskDigest, formOfDiskDigest, verifyDigests, wantedDigests} from '../../src/core/digest.ts';
 import {CellarError} from '../../src/core/errors.ts';
 import type {ImageRecord} from '../../src/core/image.ts';
 import {imageId, record} from './facts.ts';
@@ -53,4 +53,11 @@ test('other bytes are refused, with both hashes told', t => {
     error.message,
     `Glance sent other bytes than image ${imageId}: their sha512 is ${hash('sha512')}, the record says abc`,
   );
+});
+
+test('the digest of a disk says how it was made; one of another form is no proof of damage', t => {
+  const hex = hash('sha512');
+  for (const form of ['whole', 'pieces'] as const) t.is(formOfDiskDigest(formatDiskDigest(form, hex)), form);
+  for (const unknown of ['', `blake3-8MiB:${hex}`, `sha512-4MiB:${hex.slice(1)}`, hex.toUpperCase()])
+    t.is(t.throws(() => formOfDiskDigest(unknown), {instanceOf: CellarError}).kind, 'internal', unknown);
 });

@@ -208,6 +208,19 @@ test('what was seen too long ago, or of another image, is looked at again', asyn
   t.true(filled.offer?.image.startsWith(image.id));
 });
 
+test('what was seen before Glance took its time over the locations is looked at again', async t => {
+  const {cell, images, image, world, offer} = await withCopy();
+  const begun = beginOffer(image.id, world, never);
+  await begun.copy;
+  const locations = images.locations.bind(images);
+  images.locations = async record => {
+    cell.images.delete(`cellar/${offer?.image}`); // evicted, and removed after its grace
+    begun.since -= 5000;
+    return locations(record);
+  };
+  t.not((await ask(image, world, {mayFill: false, begun})).offer?.image, offer?.image);
+});
+
 test('a copy that was seen to be gone while Glance answered is taken out, and made anew', async t => {
   const {cell, images, image, world, offer} = await withCopy();
   cell.images.delete(`cellar/${offer?.image}`);

@@ -1,6 +1,6 @@
 import {setImmediate as turn} from 'node:timers/promises';
 import test from 'ava';
-import {type Flight, SingleFlight} from '../../src/core/single-flight.ts';
+import {abortable, type Flight, SingleFlight} from '../../src/core/single-flight.ts';
 
 const never = new AbortController().signal;
 
@@ -166,4 +166,11 @@ test('progress reaches all who wait, a late joiner hears the last of it, and it 
   t.deepEqual(fills.running, [{key: 'a', progress: 2}]);
   flights[0]?.end.resolve('done');
   await Promise.all([first, second]);
+});
+
+test('who had given up before does not hear of a failure, and nor does the process', async t => {
+  const {promise, reject} = Promise.withResolvers<never>();
+  await t.throwsAsync(abortable(promise, AbortSignal.abort(new Error('gone'))), {message: 'gone'});
+  reject(new Error('later')); // unhandled, it would fail the whole file
+  await turn();
 });
