@@ -43,7 +43,7 @@ export class Upstream {
   readonly #fresh: Agents;
   /** ms for a connection, TLS included. */
   readonly #connectTimeout: number;
-  /** Our ends of the connections that are open. */
+  /** Of the connections that are open: our end, and where they lead. */
   readonly #ends = new Set<string>();
   #known: string[] = [];
 
@@ -77,8 +77,8 @@ export class Upstream {
   }
 
   /** Did we make this connection ourselves? Then what is taken for Glance leads back to us, under whatever name. */
-  isOurs({remoteAddress, remotePort}: Socket): boolean {
-    return this.#ends.has(endOf(remoteAddress, remotePort));
+  isOurs({remoteAddress, remotePort, localPort}: Socket): boolean {
+    return this.#ends.has(endsOf(remoteAddress, remotePort, localPort));
   }
 
   close(): void {
@@ -89,7 +89,7 @@ export class Upstream {
   }
 
   readonly #onConnected = (socket: Socket): void => {
-    const end = endOf(socket.localAddress, socket.localPort);
+    const end = endsOf(socket.localAddress, socket.localPort, socket.remotePort);
     if (this.#ends.has(end)) return; // it is used again
     this.#ends.add(end);
     socket.once('close', () => this.#ends.delete(end));
@@ -175,8 +175,11 @@ function sendOnce(
   });
 }
 
-/** An IPv4 address is the same in an IPv6 one. */
-const endOf = (address = '', port = 0): string => `${address.replace(/^::ffff:/i, '')} ${port}`;
+/**
+ * Our end of a connection, and the port it leads to: to another port of the same host the system may give the same end once more.
+ * An IPv4 address is the same in an IPv6 one.
+ */
+const endsOf = (address = '', port = 0, to = 0): string => `${address.replace(/^::ffff:/i, '')} ${port} ${to}`;
 
 const noConnection = (ms: number): Error =>
   Object.assign(new Error(`no connection within ${ms} ms`), {code: 'ETIMEDOUT'});
