@@ -1,10 +1,10 @@
 /** `cellar host`: a host as Nova has it, and the steps that take it out of its cell. */
 import type {CellarConfig} from '../config/load.ts';
-import {asCellarError} from '../core/errors.ts';
+import {asCellarError, CellarError} from '../core/errors.ts';
 import {Session} from '../keystone/session.ts';
 import {ComputeApi} from '../nova/compute-api.ts';
 import {Journal} from '../nova/journal.ts';
-import {type MoveFacts, type MoveGoal, planMove, reminders, type Step} from '../nova/move.ts';
+import {type MoveFacts, type MoveGoal, noteOf, planMove, reminders, type Step} from '../nova/move.ts';
 import {carryOut, type MoveActs} from '../nova/moving.ts';
 import {operatorLogin} from './login.ts';
 import {mappingSource} from './mapping.ts';
@@ -40,6 +40,7 @@ export function openHostTools(config: CellarConfig, env: Readonly<Record<string,
       api.nodes(host, signal),
       mapping.of(host, signal),
     ]);
+    checkAgrees(host, services, nodes.own);
     const providers = await api.providers(note?.nodes ?? nodes.own, nodes.others, signal);
     return {host, services, servers, migrations, aggregates, nodes: nodes.own, providers, mapped, note};
   }
@@ -67,15 +68,7 @@ function actsOf(api: ComputeApi, journal: Journal): MoveActs {
     services.filter(({id, binary}) => wanted(binary) && note?.services.includes(id) === true);
   const compute = (binary: string) => binary === 'nova-compute';
   return {
-    note: async ({host, services, nodes, aggregates}) =>
-      journal.write({
-        schema: 1,
-        host,
-        since: new Date().toISOString(),
-        services: services.map(({id}) => id),
-        nodes,
-        aggregates,
-      }),
+    note: async facts => journal.write(noteOf(facts, new Date())),
     disable: async (facts, signal) => {
       for (const {id, status} of leaving(facts, compute))
         if (status === 'enabled') await api.disable(id, disableReason, signal);
@@ -92,6 +85,16 @@ function actsOf(api: ComputeApi, journal: Journal): MoveActs {
       for (const {uuid} of providers) await api.deleteProvider(uuid, signal);
     },
   };
+}
+
+/** Nova shows no node without its nova-compute, and leaves out, without a word, what is in a cell that does not answer. */
+function checkAgrees(host: string, services: MoveFacts['services'], nodes: MoveFacts['nodes']): void {
+  const [node] = nodes;
+  if (node === undefined || services.some(({binary}) => binary === 'nova-compute')) return;
+  throw new CellarError('unavailable', `Nova shows compute node ${node.name} of ${host}, and no nova-compute`, {
+    hint: "its answers disagree, so a cell may not answer: see nova-api's log, and run this again",
+    object: host,
+  });
 }
 
 function ignore500(thrown: unknown): void {

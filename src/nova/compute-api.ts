@@ -54,17 +54,39 @@ export class ComputeApi {
     return aggregates.flatMap(({id, name, hosts}) => (hosts.includes(host) ? [{id, name}] : []));
   }
 
-  /** The compute nodes of the host, and the uuids of all others. Nova has no filter for it: pages are read until there are no more. */
+  /**
+   * The compute nodes of the host, and the uuids of all others. Nova has no filter for it: pages are read until there are no
+   * more, and anew when the last node of a page is gone before the next page is asked for.
+   */
   async nodes(host: string, signal: AbortSignal): Promise<{own: HostNode[]; others: ReadonlySet<string>}> {
-    const [own, others] = [[] as HostNode[], new Set<string>()];
+    for (let tries = 0; tries < 3; tries += 1) {
+      const all = await this.#hypervisors(signal);
+      if (all === undefined) continue;
+      const own = [...all].flatMap(([uuid, {name, host: of}]) => (of === host ? [{name, uuid}] : []));
+      return {own, others: new Set([...all].flatMap(([uuid, {host: of}]) => (of === host ? [] : [uuid])))};
+    }
+    throw new CellarError('unavailable', 'the list of compute nodes changes while it is read', {
+      hint: 'run this again',
+    });
+  }
+
+  /** By uuid; undefined: a page began after a node that is gone. A short page is no end: Nova leaves out what it cannot show. */
+  async #hypervisors(signal: AbortSignal): Promise<Map<string, {name: string; host: string}> | undefined> {
+    const all = new Map<string, {name: string; host: string}>();
     for (let marker = ''; ; ) {
       const path = `/os-hypervisors/detail?limit=500${marker && `&marker=${marker}`}`;
-      const {hypervisors} = read(hypervisorList, await this.#nova.call('GET', path, signal), 'hypervisors');
+      let answer: unknown;
+      try {
+        answer = await this.#nova.call('GET', path, signal);
+      } catch (error) {
+        if (marker !== '' && error instanceof CellarError && error.kind === 'usage') return undefined;
+        throw error;
+      }
+      const {hypervisors} = read(hypervisorList, answer, 'hypervisors');
       for (const {id, hypervisor_hostname, service} of hypervisors)
-        if (service.host === host) own.push({name: hypervisor_hostname, uuid: id});
-        else others.add(id);
+        all.set(id, {name: hypervisor_hostname, host: service.host});
       const last = hypervisors.at(-1)?.id;
-      if (last === undefined || last === marker || hypervisors.length < 500) return {own, others};
+      if (last === undefined || last === marker) return all;
       marker = last;
     }
   }

@@ -77,6 +77,7 @@ async function cloud(t: ExecutionContext) {
     '/compute/os-hypervisors/detail?limit=500': {
       hypervisors: [{id: node?.uuid, hypervisor_hostname: node?.name, service: {host: 'compute-1'}}],
     },
+    [`/compute/os-hypervisors/detail?limit=500&marker=${node?.uuid}`]: {hypervisors: []},
     '/v1/hosts/compute-1': {schema: 1, host: 'compute-1', cell},
   };
   const server = await startServer(({method, path, count}, response) => {
@@ -113,6 +114,7 @@ async function cloud(t: ExecutionContext) {
 
 test('host move --dry-run prints the steps as they stand, and only asks', async t => {
   const {server, run, answers, service} = await cloud(t);
+  const hypervisors = answers['/compute/os-hypervisors/detail?limit=500'];
   const free = await run('move', '--to', 'cell2', '--dry-run');
   t.is(free.code, 0, free.stderr);
   const lines = free.stdout.split('\n');
@@ -121,6 +123,7 @@ test('host move --dry-run prints the steps as they stand, and only asks', async 
   t.regex(free.stdout, /^later {4}nova-compute and cellar-agent of compute-1 are stopped$/m);
   Object.assign(answers, {
     '/compute/os-services?host=compute-1': {services: []},
+    '/compute/os-hypervisors/detail?limit=500': {hypervisors: []},
     '/v1/hosts/compute-1': {schema: 1, host: 'compute-1', cell: null},
   });
   const left = await run('move', 'compute-1', '--to', 'cell2', '--dry-run');
@@ -129,14 +132,46 @@ test('host move --dry-run prints the steps as they stand, and only asks', async 
     left.stdout,
     /^blocked {2}compute-1 is started with the configuration of cell cell2, and is mapped there\n {9}compute-1 is not yet in cell cell2\n {9}on compute-1: set /m,
   );
-  answers['/compute/os-services?host=compute-1'] = {services: [{...service, status: 'disabled'}]};
+  Object.assign(answers, {
+    '/compute/os-services?host=compute-1': {services: [{...service, status: 'disabled'}]},
+    '/compute/os-hypervisors/detail?limit=500': hypervisors,
+    '/v1/hosts/compute-1': {schema: 1, host: 'compute-1', cell},
+  });
   const none = await run('move', 'compute-1', '--to', 'cell2', '--dry-run', '--json');
   t.deepEqual(
     JSON.parse(none.stdout).steps.map(({state}: {state: string}) => state),
-    ['todo', 'done', 'done', 'blocked', 'todo', 'done', 'done', 'done', 'blocked'],
+    ['todo', 'done', 'done', 'blocked', 'todo', 'done', 'done', 'todo', 'blocked'],
   );
   t.deepEqual([...new Set(server.seen.map(({method}) => method))].toSorted(), ['GET', 'POST']);
   t.true(server.seen.every(({method, path}) => method === 'GET' || path === '/v3/auth/tokens'));
+});
+
+test('answers of Nova that do not fit each other are none', async t => {
+  const {run, answers} = await cloud(t);
+  answers['/compute/os-services?host=compute-1'] = {services: []};
+  for (const args of [['status'], ['release', '--dry-run'], ['release']]) {
+    const {code, stderr} = await run(...args);
+    t.is(code, 75, stderr);
+    t.regex(
+      stderr,
+      /Nova shows compute node compute-1\.example of compute-1, and no nova-compute\n.*a cell may not answer/,
+    );
+  }
+});
+
+test('host release of a name that Nova does not know says so', async t => {
+  const {run, answers} = await cloud(t);
+  Object.assign(answers, {
+    '/compute/os-services?host=compute-1': {services: []},
+    '/compute/os-hypervisors/detail?limit=500': {hypervisors: []},
+    '/v1/hosts/compute-1': {schema: 1, host: 'compute-1', cell: null},
+  });
+  for (const args of [['release', '--dry-run'], ['release']]) {
+    const {code, stderr, stdout} = await run(...args);
+    t.is(code, 1, stderr);
+    t.regex(stderr, /^cellar: Nova knows no host compute-1\n/);
+    t.is(stdout, '');
+  }
 });
 
 test('host status shows what Nova has of the host', async t => {

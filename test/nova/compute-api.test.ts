@@ -52,9 +52,11 @@ test('what Nova and Placement list of a host is read; who is asked for what is s
       ],
     },
     '/compute/os-hypervisors/detail?limit=500': {
-      hypervisors: Array.from({length: 500}, (_, n) => hypervisor(n, n === 7 ? 'c/1' : 'c2')),
+      // Nova leaves out of a page what it cannot show: it may be short, and not the last.
+      hypervisors: Array.from({length: 499}, (_, n) => hypervisor(n, n === 7 ? 'c/1' : 'c2')),
     },
-    [`/compute/os-hypervisors/detail?limit=500&marker=${uuid(499)}`]: {hypervisors: [hypervisor(500, 'c/1')]},
+    [`/compute/os-hypervisors/detail?limit=500&marker=${uuid(498)}`]: {hypervisors: [hypervisor(500, 'c/1')]},
+    [`/compute/os-hypervisors/detail?limit=500&marker=${uuid(500)}`]: {hypervisors: []},
     [`/placement/resource_providers?uuid=${uuid(7)}`]: {resource_providers: []},
     '/placement/resource_providers?name=n7': {resource_providers: [{uuid: uuid(8), name: 'n7'}]},
     [`/placement/resource_providers/${uuid(8)}/allocations`]: {allocations: {[uuid(9)]: {}}},
@@ -78,13 +80,41 @@ test('what Nova and Placement list of a host is read; who is asked for what is s
     {name: 'n7', uuid: uuid(7)},
     {name: 'n500', uuid: uuid(500)},
   ]);
-  t.is(others.size, 499);
+  t.is(others.size, 498);
   const noted = [{name: 'n7', uuid: uuid(7)}];
   t.deepEqual(await api.providers(noted, new Set(), signal()), [{uuid: uuid(8), name: 'n7', allocations: 1}]);
   t.deepEqual(await api.providers(noted, new Set([uuid(8)]), signal()), [], "another host's node has its name by now");
   t.is(server.seen[0]?.headers['openstack-api-version'], 'compute 2.53');
   t.is(server.seen.at(-1)?.headers['openstack-api-version'], 'placement 1.14');
   t.true(server.seen.every(({headers}) => headers['x-auth-token'] === 's3cr3t-1'));
+});
+
+test('a page that does not move on ends the list; one after a node that is gone is no end', async t => {
+  const one = {id: uuid(1), hypervisor_hostname: 'n1', service: {host: 'c1'}};
+  const gone = [400, {badRequest: {message: `Marker ${uuid(1)} could not be found.`, code: 400}}] as const;
+  const pages: (readonly [number, object])[] = [
+    [200, {hypervisors: [one]}],
+    [200, {hypervisors: [one]}],
+    [200, {hypervisors: [one]}],
+    gone,
+    [200, {hypervisors: [{...one, id: uuid(2)}]}],
+    [200, {hypervisors: []}],
+    ...Array.from({length: 6}, (_, n) => (n % 2 === 0 ? ([200, {hypervisors: [one]}] as const) : gone)),
+  ];
+  await using server = await startServer((_request, response) => sendJson(response, ...(pages.shift() ?? [500, {}])));
+  const api = clientOf(t, server);
+  t.deepEqual(
+    (await api.nodes('c1', signal())).own.map(({uuid: id}) => id),
+    [uuid(1)],
+    'once',
+  );
+  t.deepEqual(
+    (await api.nodes('c1', signal())).own.map(({uuid: id}) => id),
+    [uuid(2)],
+    'read anew',
+  );
+  await fails(t, api.nodes('c1', signal()), 'unavailable', /the list of compute nodes changes/);
+  t.is(pages.length, 0);
 });
 
 test('what is gone is gone; what is in use is a conflict in the words of Nova', async t => {

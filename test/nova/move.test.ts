@@ -5,6 +5,7 @@ import {
   type MoveGoal,
   type MoveNote,
   nextStep,
+  noteOf,
   planMove,
   reminders,
   type StepName,
@@ -42,6 +43,9 @@ const note: MoveNote = {
   aggregates: facts.aggregates,
 };
 const noted = {...facts, note};
+const back = [service('nova-compute', 's8', {state: 'up', status: 'enabled'})];
+const more = [...facts.aggregates, {id: 4, name: 'fast'}];
+const other = {name: 'compute-1-b.example', uuid: 'aaaaaaaa-0000-4000-8000-000000000002'};
 const gone = {...noted, services: [], nodes: [], aggregates: [], providers: [], mapped: null};
 
 test('the next step, by what Nova says', t => {
@@ -115,6 +119,56 @@ test('the next step, by what Nova says', t => {
       'unmap',
       'blocked',
     ],
+    ['it came back after it was released', {...gone, services: back, mapped: cell1}, leave, 'note', 'blocked'],
+    ['it came back, and is not mapped', {...gone, services: back}, leave, 'note', 'blocked'],
+    ['it came back beside what is to go', {...noted, services: [...facts.services, ...back]}, leave, 'note', 'blocked'],
+    [
+      'its agent came back',
+      {...gone, services: [service('nova-cellar-agent', 's9', {state: 'up'})]},
+      leave,
+      'note',
+      'blocked',
+    ],
+    ['released, with a server', {...gone, servers: [{id: 'a', status: 'ACTIVE'}]}, leave, 'empty', 'blocked'],
+    ['released, with a migration', {...gone, migrations: [{id: '1', status: 'running'}]}, leave, 'empty', 'blocked'],
+    ['released, with allocations', {...gone, providers: [{...node, allocations: 1}]}, leave, 'empty', 'blocked'],
+    [
+      'only servers are known of it',
+      {...gone, note: undefined, servers: [{id: 'a', status: 'ACTIVE'}]},
+      leave,
+      'empty',
+      'blocked',
+    ],
+    ['only its mapping is known', {...gone, note: undefined, mapped: cell1}, leave, 'unmap', 'blocked'],
+    ['its node is not shown', {...facts, nodes: []}, toCell2, 'note', 'blocked'],
+    ['its node is not shown, and it only leaves', {...facts, nodes: []}, leave, 'note', 'blocked'],
+    [
+      'nova-compute was never there',
+      {...facts, nodes: [], services: [service('nova-cellar-agent', 's2')]},
+      leave,
+      'note',
+      'todo',
+    ],
+    ['it is mapped to no cell', {...facts, mapped: null}, toCell2, 'note', 'blocked'],
+    ['it is mapped to no cell, and only leaves', {...facts, mapped: null}, leave, 'note', 'todo'],
+    ['noted, and mapped to no cell', {...noted, mapped: null}, toCell2, 'delete-service', 'todo'],
+    [
+      'a node is there again, and its provider',
+      {...gone, nodes: [node], providers: [{...node, allocations: 0}]},
+      leave,
+      'delete-provider',
+      'blocked',
+    ],
+    ['it got into one more aggregate', {...noted, aggregates: more}, toCell2, 'note', 'todo'],
+    ['it got out of its aggregate', {...noted, aggregates: []}, toCell2, 'delete-service', 'todo'],
+    ['it got one more node', {...noted, nodes: [node, other]}, leave, 'note', 'todo'],
+    [
+      'its new cell gave it an aggregate',
+      {...noted, services: [...facts.services, ...back], aggregates: more},
+      toCell2,
+      'delete-service',
+      'todo',
+    ],
     ['nobody knows which cell it is in', {...facts, mapped: undefined}, toCell2, 'note', 'blocked'],
     ['nobody knows, and it only leaves', {...facts, mapped: undefined}, leave, 'note', 'todo'],
     [
@@ -148,6 +202,38 @@ test('the guards of an empty host come before anything is deleted', t => {
   ]);
 });
 
+test('a host that is released and that nobody has ever heard of is not found', t => {
+  const nothing = {...gone, note: undefined};
+  for (const mapped of [null, undefined])
+    for (const services of [[], [service('nova-conductor', 's5', {state: 'up'})]])
+      t.like(
+        t.throws(() => planMove({...nothing, mapped, services}, leave)),
+        {kind: 'not-found', message: 'Nova knows no host compute-1'},
+      );
+  t.notThrows(() => planMove({...nothing, providers: [{...node, allocations: 0}], nodes: [node]}, leave));
+  t.notThrows(() => planMove(nothing, toCell2), 'it may come from outside');
+});
+
+test('what was started again since it was noted is told, and how it is released none the less', t => {
+  const step = nextStep(planMove({...gone, services: back, mapped: cell1}, leave));
+  t.is(
+    step?.why,
+    'nova-compute of compute-1 is another than on 2026-11-22T00:00:00Z, when what the host was before it left its cell was noted',
+  );
+  t.regex(step?.mend ?? '', /move the note away \(see \[cell\] journal_dir\)/);
+});
+
+test('the sockets, which would start the agent again, are stopped and started with it', t => {
+  const up = [service('nova-cellar-agent', 's2', {state: 'up'})];
+  const stop = nextStep(planMove({...noted, services: up}, leave));
+  t.regex(stop?.mend ?? '', /`systemctl stop nova-compute cellar-agent\.socket cellar-facade\.socket cellar-agent`/);
+  const arrive = nextStep(planMove(gone, toCell2));
+  t.regex(
+    arrive?.mend ?? '',
+    /`systemctl start cellar-agent\.socket cellar-agent nova-compute`.*cellar-facade\.socket/,
+  );
+});
+
 test('what came back to the old cell is another nova-compute, and is told so', t => {
   const back = {...gone, services: [service('nova-compute', 's8', {state: 'up'})], mapped: cell1};
   const step = nextStep(planMove(back, toCell2));
@@ -159,6 +245,14 @@ test('what came back to the old cell is another nova-compute, and is told so', t
 test('the cell may be named by its uuid', t => {
   t.is(nextStep(planMove({...gone, mapped: cell2}, {to: {uuid: cell2.uuid.toUpperCase()}})), undefined);
   t.is(nextStep(planMove({...gone, mapped: cell1}, {to: {uuid: cell2.uuid}}))?.name, 'unmap');
+});
+
+test('a note keeps what it has, and gets what the host has got since', t => {
+  const now = new Date('2026-11-23T00:00:00Z');
+  t.deepEqual(noteOf(facts, now), {...note, since: now.toISOString()});
+  const since = {...noted, services: back, aggregates: [{id: 4, name: 'fast'}], nodes: [other]};
+  t.deepEqual(noteOf(since, now), {...note, nodes: [node, other], aggregates: more});
+  t.deepEqual(noteOf(gone, now), note);
 });
 
 test('the aggregates it was in are told with the command that adds it again', t => {
@@ -177,9 +271,7 @@ function nova(start: MoveFacts, dies: () => boolean = () => false) {
   };
   const without = (binary: string) => now.services.filter(one => one.binary !== binary);
   const acts: MoveActs = {
-    note: act('note', seen => ({
-      note: {...note, services: seen.services.map(({id}) => id), nodes: seen.nodes, aggregates: seen.aggregates},
-    })),
+    note: act('note', seen => ({note: noteOf(seen, new Date())})),
     disable: act('disable', () => ({services: now.services.map(one => ({...one, status: 'disabled' as const}))})),
     'delete-service': act('delete-service', () => ({
       services: without('nova-compute'),
