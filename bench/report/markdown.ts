@@ -1,6 +1,7 @@
 /** docs/benchmarks.md: the table, what it was measured on, how to repeat it; and the words of people, which are kept. */
 import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
+import {merge, tellEarlier} from './merge.ts';
 import {notMeasured, type Report, tableOf, toJson} from './report.ts';
 
 const doc = (name: string) => fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
@@ -8,7 +9,8 @@ const doc = (name: string) => fileURLToPath(new URL(`../../docs/${name}`, import
 /** What follows it in the file is not ours. */
 const mark = '<!-- What follows is written by hand and kept by `npm run bench -- --write`. -->';
 
-export function writeDocs(report: Report): void {
+export function writeDocs(run: Report): void {
+  const report = merge(run, written());
   const file = doc('benchmarks.md');
   const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
   const at = before.indexOf(mark);
@@ -17,7 +19,13 @@ export function writeDocs(report: Report): void {
   writeFileSync(doc('benchmarks.json'), `${JSON.stringify(toJson(report), undefined, 2)}\n`);
 }
 
-export function markdown({date, seconds, machine, sizes, found}: Report): string {
+const written = () => {
+  const file = doc('benchmarks.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+};
+
+export function markdown(report: Report): string {
+  const {date, seconds, machine, sizes, found} = report;
   const mib = (bytes: number) => `${bytes / 1024 / 1024} MiB`;
   const table = [['', 'measured', 'target', ''], ['---', '---:', '---:', '---'], ...tableOf(found)];
   const lines = table.map(cells => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`);
@@ -26,14 +34,14 @@ export function markdown({date, seconds, machine, sizes, found}: Report): string
   const {fill, herd, memory, parallel, boot, registration} = sizes;
   return `# Benchmarks
 
-All of it was measured in one run, on one lab: two Ceph clusters of one OSD each (${machine.store}), Keystone and Glance on one machine. What is compared ran in turns, on the same cluster with the same image. Numbers are medians; a ratio below 1 means that cellar is quicker. The raw samples are in [benchmarks.json](benchmarks.json).
+What is compared was measured in one run, on one lab: two Ceph clusters of one OSD each (${machine.store}), Keystone and Glance on one machine. It ran in turns, on the same cluster with the same image. Numbers are medians; a ratio below 1 means that cellar is quicker. The raw samples are in [benchmarks.json](benchmarks.json).
 
 ${lines.join('\n')}
 ${missing.length === 0 ? '' : `\n${missing.join('\n')}\n`}
 - **Machine**: ${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Linux ${machine.kernel}; load before the run ${machine.load.join(', ')}
 - **Versions**: ${versions.join(', ')}
 - **When**: ${date}, ${Math.round(seconds / 60)} minutes
-
+${tellEarlier(report)}
 ## What was done
 
 - **API** means an agent process with its default settings, asked by HTTP on its unix socket by a client that keeps its connections: Glance is asked with the requester's token, and the disk read back, as always.

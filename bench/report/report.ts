@@ -3,18 +3,29 @@ import type {Measured, Result, Unmeasured} from '../sections/section.ts';
 import type {Sizes} from '../sizes.ts';
 import {rounded} from '../stats.ts';
 import type {Machine} from './machine.ts';
+import type {Earlier} from './merge.ts';
 import {type Row, rows} from './targets.ts';
 
 export type Found = Record<string, Measured | Unmeasured | {failed: string}>;
 
-export type Report = {date: string; seconds: number; quick: boolean; machine: Machine; sizes: Sizes; found: Found};
+export type Report = {
+  date: string;
+  seconds: number;
+  quick: boolean;
+  machine: Machine;
+  sizes: Sizes;
+  found: Found;
+  /** Sections that are from an earlier run, with its date. */
+  earlier?: Earlier;
+};
 
 /** The keys of each section's result, what it ran on, and the raw samples. A section that gave no numbers has no key. */
-export function toJson({found, ...about}: Report): Record<string, unknown> {
+export function toJson({found, earlier = {}, ...about}: Report): Record<string, unknown> {
   const measured = Object.entries(found).flatMap(([name, one]) => ('result' in one ? [[name, one] as const] : []));
   const results = measured.map(([name, {result}]) => [name, mapValues(result, value => rounded(value, 4))]);
   const samples = measured.map(([name, one]) => [name, mapValues(one.samples, list => list.map(ms => rounded(ms, 5)))]);
-  return {...Object.fromEntries(results), ...about, samples: Object.fromEntries(samples)};
+  const dates = Object.fromEntries(measured.map(([name]) => [name, earlier[name] ?? about.date]));
+  return {...Object.fromEntries(results), ...about, measured: dates, samples: Object.fromEntries(samples)};
 }
 
 /** One line for each number that there is: what, how much, target, met or missed. */
