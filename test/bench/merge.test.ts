@@ -3,7 +3,10 @@ import {merge, tellEarlier} from '../../bench/report/merge.ts';
 import {type Report, toJson} from '../../bench/report/report.ts';
 
 const run = (date: string, ...sections: string[]) =>
-  ({date, found: Object.fromEntries(sections.map(name => [name, {result: {ms: 1}, samples: {api: [1]}}]))}) as Report;
+  ({
+    date,
+    found: Object.fromEntries(sections.map(name => [name, {result: {ms: 1}, samples: {api: [1]}}])),
+  }) as unknown as Report;
 
 type Written = Parameters<typeof merge>[1];
 
