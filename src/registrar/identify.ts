@@ -5,7 +5,7 @@ import {Refusal} from '../api/problem.ts';
 import {requesterOf} from '../api/request.ts';
 import {CellarError} from '../core/errors.ts';
 import type {TokenFacts} from '../keystone/validate.ts';
-import {type Caller, callerOfToken, hostsOf, type TokenRules} from './policy.ts';
+import {administrator, type Caller, callerOfToken, hostsOf, type TokenRules} from './policy.ts';
 
 export type Identification = {
   auth: 'token' | 'certificate' | 'both';
@@ -16,14 +16,20 @@ export type Identification = {
   certificateNamesHost: boolean;
 };
 
-/** `unauthorized` or `forbidden` for whoever is nobody here. */
+/**
+ * `unauthorized` or `forbidden` for whoever is nobody here. Who only reads may be an administrator too, whose token suffices
+ * where both are asked for: operators have no certificate of each host.
+ */
 export async function identify(
   request: IncomingMessage,
   {auth, validate, rules, certificateNamesHost}: Identification,
+  {reads}: {reads: boolean},
   signal: AbortSignal,
 ): Promise<Caller> {
-  const shown = auth === 'token' ? undefined : certificateOf(request, certificateNamesHost);
+  const show = () => (auth === 'token' ? undefined : certificateOf(request, certificateNamesHost));
+  const early = auth === 'both' && reads ? undefined : show();
   if (validate === undefined || auth === 'certificate') {
+    const shown = early ?? show();
     if (shown === undefined) throw new CellarError('config', '[registrar] auth asks for tokens, and no login is set');
     return shown;
   }
@@ -34,7 +40,11 @@ export async function identify(
       headers: {'WWW-Authenticate': 'Keystone'},
     });
   }
-  const caller = callerOfToken(await validate(token, signal), rules);
+  const facts = await validate(token, signal);
+  const operator = reads ? administrator(facts) : undefined;
+  if (operator !== undefined) return operator;
+  const caller = callerOfToken(facts, rules);
+  const shown = early ?? show();
   return shown === undefined ? caller : {...shown, by: `${caller.by}, ${shown.by}`};
 }
 

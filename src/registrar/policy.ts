@@ -16,9 +16,17 @@ export type Caller = {
 
 export type TokenRules = {roles: readonly string[]; projects: readonly string[]};
 
+const toldUser = ({user, project}: TokenFacts): string =>
+  `user ${user.name}${project === undefined ? '' : ` in project ${project.name}`}`;
+
+/** Whoever may see which cell any host is in, and Nova would tell as much; undefined: not this one. */
+export const administrator = (facts: TokenFacts): Caller | undefined =>
+  facts.roles.includes('admin') ? {by: toldUser(facts)} : undefined;
+
 /** `forbidden` for a token without an accepted role, or of a project that is not accepted. */
-export function callerOfToken({user, project, roles}: TokenFacts, rules: TokenRules): Caller {
-  const by = `user ${user.name}${project === undefined ? '' : ` in project ${project.name}`}`;
+export function callerOfToken(facts: TokenFacts, rules: TokenRules): Caller {
+  const {project, roles} = facts;
+  const by = toldUser(facts);
   if (!roles.some(role => rules.roles.includes(role))) {
     throw new CellarError('forbidden', `${by} has none of the roles ${rules.roles.join(', ')}`, {
       hint: 'give it one in its project, or log in as a service user',

@@ -139,7 +139,7 @@ export function createRegistrarServer(options: RegistrarServerOptions): Registra
     if (wait > 0) throw tooMany(429, `${handled.peer} asks too often`, wait);
     if (busy > options.maxRequests) throw tooMany(503, 'too many requests are worked on', 1000);
     refuseBrowsers(request);
-    const caller = await identify(request, options.identification, signal);
+    const caller = await identify(request, options.identification, {reads: route.act === 'show'}, signal);
     handled.by = caller.by;
     answer.json(await perform(route, request, caller, handled, signal));
   }

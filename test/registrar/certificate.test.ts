@@ -62,6 +62,13 @@ test('where both are asked for, one is not enough, and the certificate still nam
   t.is((await registrar.ask({token: tokens.member, tls: showing(compute1)})).status, 403);
   t.is((await registrar.ask({tls: showing(compute2)})).status, 403);
   t.is((await registrar.ask({tls: showing(compute1)})).status, 200);
+  const show = (name: string) => ({method: 'GET', path: `/v1/hosts/${name}`});
+  t.is((await registrar.ask({...show('compute-1'), tls: showing(undefined)})).status, 401);
+  t.is((await registrar.ask({...show('compute-1'), tls: showing(compute2)})).status, 403);
+  t.is((await registrar.ask({...show('compute-1'), tls: showing(compute1)})).status, 200);
+  for (const pair of [undefined, compute2])
+    t.is((await registrar.ask({...show('compute-1'), token: tokens.admin, tls: showing(pair)})).status, 200);
+  t.is((await registrar.ask({token: tokens.admin, tls: showing(compute1)})).status, 403, 'to see, and no more');
   const audit = registrar.lines().find(line => line['audit'] === true);
   t.regex(String(audit?.['by']), /^user nova in project service, certificate compute-1 \(serial 0?2\)$/);
 });

@@ -70,6 +70,26 @@ test('without a token, with a strange one, or without the role nobody gets as fa
   noSecrets(t, registrar, none, strange, member, odd);
 });
 
+test('an administrator sees which cell a host is in, and has nothing done', async t => {
+  await using registrar = await startRegistrar({identification: {rules: {roles: ['service'], projects: ['other']}}});
+  const show = {method: 'GET', path: '/v1/hosts/compute-1'};
+  const shown = await registrar.ask({...show, token: tokens.admin});
+  t.is(shown.status, 200, shown.text);
+  t.deepEqual(shown.json, {schema: 1, host: 'compute-1', cell: null});
+  const statuses = [
+    await registrar.ask({token: tokens.admin}),
+    await registrar.ask({token: tokens.admin, path: '/v1/cell', body: {host: 'compute-1', cell: 'cell1'}}),
+    await registrar.ask({...show, token: tokens.member}),
+    await registrar.ask({...show, token: tokens.service}),
+  ].map(({status}) => status);
+  t.deepEqual(statuses, [403, 403, 403, 403]);
+  t.deepEqual(
+    registrar.seen.map(({call}) => call),
+    ['HostMapping.get_by_host'],
+  );
+  noSecrets(t, registrar, shown);
+});
+
 test('one login at Keystone serves all requests', async t => {
   await using registrar = await startRegistrar();
   t.is((await registrar.ask()).status, 200);

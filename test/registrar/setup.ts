@@ -21,7 +21,7 @@ export const uuid = 'aaaaaaaa-0000-4000-8000-000000000001';
 export const host = {host: 'compute-1', node: 'compute-1.example', uuid, cell: 'cell1'};
 
 /** Tokens that the Keystone of these tests knows, and what they are good for. */
-export const tokens = {service: 's3cr3t-of-a-service', member: 's3cr3t-of-a-member'};
+export const tokens = {service: 's3cr3t-of-a-service', member: 's3cr3t-of-a-member', admin: 's3cr3t-of-an-admin'};
 
 export function startKeystone(): Promise<TestServer> {
   return startServer(({method, path, headers, count}, response) => {
@@ -29,10 +29,11 @@ export function startKeystone(): Promise<TestServer> {
     if (!path.endsWith('/v3/auth/tokens?nocatalog=1')) return sendJson(response, 400, {});
     if (!String(headers['x-auth-token']).startsWith('s3cr3t-token-')) return sendJson(response, 401, {});
     const subject = String(headers['x-subject-token']);
-    if (subject !== tokens.service && subject !== tokens.member) {
+    const role = Object.entries(tokens).find(([, token]) => token === subject)?.[0];
+    if (role === undefined) {
       return sendJson(response, 404, {error: {message: `Could not find token: ${subject}.`}});
     }
-    const roles = [{id: 'r', name: subject === tokens.service ? 'service' : 'member'}];
+    const roles = [{id: 'r', name: role}];
     const user = {id: 'u', name: 'nova', domain: {id: 'default', name: 'Default'}};
     sendJson(response, 200, {token: {user, roles, project: {id: 'p', name: 'service'}, methods: ['password']}});
   });
