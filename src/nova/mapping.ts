@@ -10,6 +10,8 @@ export type Mapper = {
   api: ApiDatabase;
   /** The database of the cell that the host is to be mapped to, through that cell's own conductor. */
   cell: CellDatabase;
+  /** Told as soon as the mapping was made, or when nobody answers whether it was. */
+  onMapped?: (outcome: 'done' | 'unknown') => void;
 };
 
 /** How many hosts of the same database are asked for the cell they are mapped to. More hosts do not cost more. */
@@ -48,7 +50,7 @@ export async function siblingsOf({api, cell}: Mapper, host: string, signal: Abor
  * discover_hosts ends well. A mapping to another cell, or a record that is not there, is a `conflict`: nothing is written then.
  */
 export async function mapHost(
-  {api, cell}: Mapper,
+  {api, cell, onMapped = () => {}}: Mapper,
   {host, uuid, to}: {host: string; uuid: string; to: Cell},
   signal: AbortSignal,
 ): Promise<'created' | 'existing'> {
@@ -56,13 +58,32 @@ export async function mapHost(
   checkRecord(node, host, uuid, to);
   const before = await api.mappingOf(host, signal);
   checkMapping(host, before, to);
-  const outcome = before === undefined ? await api.map(host, to, signal) : 'taken';
+  const outcome = before === undefined ? await toldOf(api.map(host, to, signal), onMapped, isMapped) : 'taken';
   const after = await api.mappingOf(host, signal);
   checkMapping(host, after, to);
   if (after === undefined)
     throw new CellarError('unavailable', `host ${host} was mapped to ${nameOf(to)} and is not any more`);
   if (node.mapped < 1) await cell.setMapped(node, signal);
   return outcome === 'mapped' ? 'created' : 'existing';
+}
+
+const isMapped = (outcome: 'mapped' | 'taken'): boolean => outcome === 'mapped';
+
+/** Tells of a write that was made, and of one that failed: it may have been made all the same. */
+export async function toldOf<T>(
+  write: Promise<T>,
+  tell: (outcome: 'done' | 'unknown') => void,
+  made: (answer: T) => boolean = () => true,
+): Promise<T> {
+  let answer: T;
+  try {
+    answer = await write;
+  } catch (error) {
+    tell('unknown');
+    throw error;
+  }
+  if (made(answer)) tell('done');
+  return answer;
 }
 
 function checkRecord(node: ComputeNode | undefined, host: string, uuid: string, to: Cell): asserts node is ComputeNode {

@@ -15,7 +15,7 @@ export function observeRequests(
   return {
     onChange: (change, by) => {
       logChange(change, by);
-      countChange(change);
+      if (change.outcome === undefined) countChange(change);
     },
     onHandled: handled => {
       logHandled(handled);
@@ -25,11 +25,11 @@ export function observeRequests(
 }
 
 function logChanges(log: Logger): (change: Change, by: Handled) => void {
-  return ({action, host, node, uuid, cell}, {by, peer, requestId}) => {
-    log.info(
-      {audit: true, event: action, host, node, uuid, cell: cell.name, cellUuid: cell.uuid, by, peer, requestId},
-      said[action],
-    );
+  return ({action, host, node, uuid, cell, outcome}, {by, peer, requestId}) => {
+    const what = {event: action, ...(outcome !== undefined && {outcome}), host, node, uuid};
+    const line = {audit: true, ...what, cell: cell.name, cellUuid: cell.uuid, by, peer, requestId};
+    if (outcome === undefined) log.info(line, said[action]);
+    else log.warn(line, `nobody knows whether ${said[action]}`);
   };
 }
 

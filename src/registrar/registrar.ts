@@ -3,7 +3,7 @@ import {asCellarError, CellarError} from '../core/errors.ts';
 import type {ApiDatabase} from '../nova/api-database.ts';
 import type {CellDatabase} from '../nova/cell-database.ts';
 import {agreeing, type Cell, nameOf} from '../nova/cells.ts';
-import {checkMapping, mapHost, siblingsOf} from '../nova/mapping.ts';
+import {checkMapping, mapHost, siblingsOf, toldOf} from '../nova/mapping.ts';
 import {computeBinary} from '../nova/register.ts';
 import {isRemote} from '../oslo/remote-error.ts';
 import type {Cells} from './cells.ts';
@@ -21,13 +21,14 @@ import type {CellAnswer, CellRequest, HostAnswer, HostRequest, MappingAnswer} fr
 
 export type RegistrarRules = {defaultCell: string | undefined; stagingCells: readonly string[]};
 
-/** Something in Nova was changed, by whom and for which request. */
+/** Something in Nova was changed. `unknown`: it was asked for, and whether it was done nobody has answered. */
 export type Change = {
   action: 'host-mapped' | 'service-disabled';
   host: string;
   node: string;
   uuid: string;
   cell: Pick<Cell, 'name' | 'uuid'>;
+  outcome?: 'unknown';
 };
 
 export type RegistrarOptions = {
@@ -68,12 +69,12 @@ export class Registrar {
       await this.#agrees(to, host, database, signal);
       checkRecord(await database.nodeByUuid(uuid, signal), request, to);
       if (isStaging(to, this.#options.rules.stagingCells)) {
-        const disabled = await this.#stage(to, host, database, signal);
-        if (disabled) audit({action: 'service-disabled', ...change});
+        const onDisabled = audited(audit, {action: 'service-disabled', ...change});
+        await this.#stage(to, host, database, onDisabled, signal);
       }
-      return mapHost({api: this.#options.api, cell: database}, {host, uuid, to}, signal);
+      const onMapped = audited(audit, {action: 'host-mapped', ...change});
+      return mapHost({api: this.#options.api, cell: database, onMapped}, {host, uuid, to}, signal);
     });
-    if (mapped === 'created') audit({action: 'host-mapped', ...change});
     return {schema: 1, host, node, uuid, cell: named(to), mapped};
   }
 
@@ -96,7 +97,13 @@ export class Registrar {
     checkMapping(host, await api.mappingOf(host, signal), cell);
   }
 
-  async #stage(cell: Cell, host: string, database: CellDatabase, signal: AbortSignal): Promise<boolean> {
+  async #stage(
+    cell: Cell,
+    host: string,
+    database: CellDatabase,
+    onDisabled: (outcome: 'done' | 'unknown') => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     const compute = await database.service(host, computeBinary, signal);
     const plan = planStaging(compute);
     if (plan === 'wait' || compute === undefined) {
@@ -106,14 +113,19 @@ export class Registrar {
         {hint: 'start nova-compute: the host is mapped as soon as it is disabled', object: host},
       );
     }
-    if (plan === 'disable') await database.disable(compute, stagingReason(cell), signal);
-    return plan === 'disable';
+    if (plan === 'disable') await toldOf(database.disable(compute, stagingReason(cell), signal), onDisabled);
   }
 
   #in<T>(cell: Cell, signal: AbortSignal, act: (database: CellDatabase) => Promise<T>): Promise<T> {
     return outward(this.#options.cells.use(cell, signal, act), nameOf(cell));
   }
 }
+
+/** At once, so that nothing that goes wrong after a change leaves it without a line. */
+const audited =
+  (audit: Asked['audit'], change: Change) =>
+  (outcome: 'done' | 'unknown'): void =>
+    audit(outcome === 'done' ? change : {...change, outcome});
 
 const named = ({name, uuid}: Pick<Cell, 'name' | 'uuid'>) => ({name, uuid});
 

@@ -2,6 +2,7 @@ import test from 'ava';
 import {CellarError} from '../../src/core/errors.ts';
 import {ApiDatabase} from '../../src/nova/api-database.ts';
 import {CellDatabase} from '../../src/nova/cell-database.ts';
+import type {Conductor} from '../../src/oslo/conductor.ts';
 import {type Change, Registrar} from '../../src/registrar/registrar.ts';
 import {fails} from '../helpers/fails.ts';
 import {ApiTables, CellTables, cellRow, conductorOf, password, type Seen} from './nova.ts';
@@ -12,7 +13,16 @@ const request = {host: 'compute-1', node: 'compute-1.example', uuid, cell: null,
 const bus = (virtualHost: string) => ({servers: ['127.0.0.1:5672'], virtualHost});
 
 /** Two cells, compute-1 in the first of them; `down` makes every call of a cell fail. */
-function setUp({stagingCells = [] as string[], down}: {stagingCells?: string[]; down?: () => Error | undefined} = {}) {
+function setUp({
+  stagingCells = [] as string[],
+  down,
+  lost = () => undefined,
+}: {
+  stagingCells?: string[];
+  down?: () => Error | undefined;
+  /** Thrown after a write was done: its answer did not come. */
+  lost?: (call: string) => Error | undefined;
+} = {}) {
   const api = new ApiTables();
   api.cells.push(cell1, cell2);
   const tables = {[cell1.uuid]: new CellTables(), [cell2.uuid]: new CellTables()};
@@ -20,14 +30,14 @@ function setUp({stagingCells = [] as string[], down}: {stagingCells?: string[]; 
   first.nodes.push({id: 7, uuid, host: 'compute-1', hypervisor_hostname: 'compute-1.example', mapped: 0});
   const seen: Seen[] = [];
   const changes: Change[] = [];
-  const database = new ApiDatabase(conductorOf({api}, seen));
+  const database = new ApiDatabase(losing(conductorOf({api}, seen), lost));
   const registrar = new Registrar({
     api: database,
     cells: {
       use: async (cell, _signal, act) => {
         const mine = tables[cell.uuid];
         if (mine === undefined) throw new Error('no such cell');
-        return act(new CellDatabase(conductorOf({cell: mine}, seen, down)));
+        return act(new CellDatabase(losing(conductorOf({cell: mine}, seen, down), lost)));
       },
     },
     rules: {defaultCell: undefined, stagingCells},
@@ -39,6 +49,16 @@ function setUp({stagingCells = [] as string[], down}: {stagingCells?: string[]; 
   };
   const writes = () => seen.filter(({call}) => /\.(create|save|destroy)$/.test(call)).map(({call}) => call);
   return {api, first, tables, registrar, asked, changes, seen, writes};
+}
+
+function losing(conductor: Conductor, lost: (call: string) => Error | undefined): Conductor {
+  const action: Conductor['action'] = async (draft, method, ...rest) => {
+    const answer = await conductor.action(draft, method, ...rest);
+    const error = lost(`${draft.of.name}.${method}`);
+    if (error !== undefined) throw error;
+    return answer;
+  };
+  return {classAction: conductor.classAction, action} as Conductor;
 }
 
 test('a host is mapped to the cell whose database holds it, once; each change is audited once', async t => {
@@ -119,6 +139,28 @@ test('in a staging cell a host is mapped when its nova-compute is disabled, and 
   );
   await registrar.mapHost(place, asked);
   t.is(writes().length, 3);
+});
+
+test('a change is audited though what follows it fails, and as unknown when its own answer does not come', async t => {
+  const place = {...request, cell: 'cell1'};
+  const compute = {id: 3, uuid: 's', host: 'compute-1', binary: 'nova-compute', disabled: false, disabled_reason: null};
+  for (const [call, kind, audited] of [
+    ['ComputeNode.save', 'unavailable', ['service-disabled', 'host-mapped']],
+    ['HostMapping.create', 'unavailable', ['service-disabled', 'host-mapped unknown']],
+    ['HostMapping.create', 'cancelled', ['service-disabled', 'host-mapped unknown']],
+    ['Service.save', 'unavailable', ['service-disabled unknown']],
+  ] as const) {
+    let left = 1;
+    const lost = (called: string) => (called === call && left-- > 0 ? new CellarError(kind, 'gone') : undefined);
+    const {first, registrar, asked, changes} = setUp({stagingCells: ['cell1'], lost});
+    first.services.push({...compute});
+    await fails(t, registrar.mapHost(place, asked), kind, /gone|cannot be asked/);
+    const told = () => changes.map(({action, outcome}) => [action, outcome].filter(Boolean).join(' '));
+    t.deepEqual(told(), [...audited], call);
+    const {mapped} = await registrar.mapHost(place, asked);
+    t.is(mapped, call === 'Service.save' ? 'created' : 'existing');
+    t.deepEqual(told(), [...audited, ...(mapped === 'created' ? ['host-mapped'] : [])]);
+  }
 });
 
 test('what is wrong behind the registrar is not told as the fault of the caller, and holds no names of servers', async t => {

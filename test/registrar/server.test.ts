@@ -2,6 +2,9 @@ import {once} from 'node:events';
 import {connect} from 'node:net';
 import {text} from 'node:stream/consumers';
 import test, {type ExecutionContext} from 'ava';
+import pino from 'pino';
+import {createRegistrarMeters} from '../../src/registrar/metrics.ts';
+import {observeRequests} from '../../src/registrar/observe.ts';
 import {waitFor} from '../lab/run.ts';
 import {password} from './nova.ts';
 import {host, type Reply, startRegistrar, type TestRegistrar, tokens, uuid} from './setup.ts';
@@ -55,6 +58,18 @@ test('with a token of a service user a host is mapped; answers hold names and uu
     requestId: made.headers['x-openstack-request-id'],
   });
   noSecrets(t, registrar, found, made, again, shown);
+});
+
+test('a change of which nobody knows whether it was made is a line of the audit log, and not counted', async t => {
+  const log: string[] = [];
+  const meters = createRegistrarMeters();
+  const {onChange} = observeRequests(pino({}, {write: line => log.push(line)}), meters);
+  const cell = {name: 'cell1', uuid: 'ce110001-0000-4000-8000-000000000001'};
+  const change = {action: 'host-mapped', host: 'compute-1', node: 'n', uuid, cell, outcome: 'unknown'} as const;
+  const by = {requestId: 'req-1', peer: '::1', by: 'user nova', method: 'POST', path: '/v1/hosts', host: 'compute-1'};
+  onChange(change, {...by, status: 200, ms: 0});
+  t.like(JSON.parse(log[0] ?? ''), {audit: true, event: 'host-mapped', outcome: 'unknown', by: 'user nova', level: 40});
+  t.regex((await meters.expose()).text, /^cellar_registrar_changes_total\{change="host-mapped"\} 0$/m);
 });
 
 test('without a token, with a strange one, or without the role nobody gets as far as Nova', async t => {
