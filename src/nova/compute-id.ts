@@ -1,5 +1,5 @@
 /** Nova's compute_id file, by the rules of 2023.1 and later: it holds the uuid of this host's compute node. */
-import {readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {CellarError} from '../core/errors.ts';
 
@@ -32,7 +32,7 @@ export function readComputeId({configFiles, statePath}: IdentityPlace): string |
 export function writeComputeId(uuid: string, {statePath}: IdentityPlace): void {
   const path = join(statePath, fileName);
   try {
-    writeFileSync(path, uuid, {flag: 'wx', mode: 0o644, flush: true});
+    writeWhole(path, uuid);
   } catch (error) {
     const {code} = error as NodeJS.ErrnoException;
     if (code === 'EEXIST')
@@ -42,6 +42,24 @@ export function writeComputeId(uuid: string, {statePath}: IdentityPlace): void {
       object: path,
       cause: error,
     });
+  }
+}
+
+/** On disk when this returns. An empty file would keep nova-compute from starting, so it gets its name when it is whole. */
+function writeWhole(path: string, text: string): void {
+  const fresh = join(dirname(path), `.${fileName}.new`);
+  rmSync(fresh, {force: true});
+  try {
+    writeFileSync(fresh, text, {flag: 'wx', mode: 0o644, flush: true});
+    linkSync(fresh, path); // renaming would replace a file that is there
+  } finally {
+    rmSync(fresh, {force: true});
+  }
+  const dir = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(dir);
+  } finally {
+    closeSync(dir);
   }
 }
 

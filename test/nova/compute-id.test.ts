@@ -1,4 +1,15 @@
-import {chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
+import {execFileSync} from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -67,6 +78,29 @@ test('it is written into state_path only, readable for Nova, and read back', t =
   t.is(readFileSync(join(root, 'state/compute_id'), 'utf8'), uuid);
   t.is(statSync(join(root, 'state/compute_id')).mode & 0o444, 0o444);
   t.is(readComputeId(place), uuid);
+  t.deepEqual(readdirSync(place.statePath), ['compute_id']);
+});
+
+test('a disk that takes no more leaves no empty file, which would keep nova-compute from starting', t => {
+  const {place} = places(t);
+  const program = `
+    import {writeComputeId} from ${JSON.stringify(new URL('../../src/nova/compute-id.ts', import.meta.url))};
+    try {
+      writeComputeId('${uuid}', ${JSON.stringify(place)});
+    } catch ({kind, message}) {
+      process.stdout.write(kind + ': ' + message);
+    }`;
+  // No file may grow: as on a full disk, it can be made and not be written.
+  const run = ['-c', 'ulimit -f 0; exec "$0" --input-type=module -e "$1"', process.execPath, program];
+  t.regex(
+    execFileSync('bash', run, {encoding: 'utf8', env: {}}),
+    /^config: .*cannot be written to .*compute_id \(EFBIG\)$/,
+  );
+  t.deepEqual(readdirSync(place.statePath), []);
+  writeFileSync(join(place.statePath, '.compute_id.new'), 'left by a crash');
+  writeComputeId(uuid, place);
+  t.is(readComputeId(place), uuid);
+  t.deepEqual(readdirSync(place.statePath), ['compute_id']);
 });
 
 test('an existing file is never written over, nor what a link leads to', t => {
@@ -77,6 +111,7 @@ test('an existing file is never written over, nor what a link leads to', t => {
     {kind: 'conflict'},
   );
   t.is(readFileSync(join(root, 'state/compute_id'), 'utf8'), other);
+  t.deepEqual(readdirSync(place.statePath), ['compute_id']);
   rmSync(join(root, 'state/compute_id'));
   symlinkSync(join(root, 'elsewhere'), join(root, 'state/compute_id'));
   t.like(
