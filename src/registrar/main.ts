@@ -10,6 +10,7 @@ import {takeServiceEnvironment} from '../service/environment.ts';
 import {ServiceManager} from '../service/manager.ts';
 import {keepWatched} from '../service/watchdog.ts';
 import {type ComposedRegistrar, composeRegistrar} from './compose.ts';
+import {strayStaging} from './policy.ts';
 import {type RegistrarSettings, registrarSettings, tlsSettings} from './settings.ts';
 
 const usage = `Usage: cellar-registrar [--config-file FILE]... [--config-dir DIR]...
@@ -81,7 +82,7 @@ async function run(sources: Sources): Promise<void> {
   const probe = async () => undefined;
   if (watchdog !== undefined)
     void keepWatched({interval: watchdog, probe, alive: () => manager.alive(), onWithheld: () => {}}, ended.signal);
-  const looked = lookOnce(composed, log, stopping.signal);
+  const looked = lookOnce(composed, settings.rules.stagingCells, log, stopping.signal);
   await stopSignal(log);
   manager.stopping(settings.shutdownTimeout + cleanUp);
   stopping.abort();
@@ -112,10 +113,21 @@ async function listen(
 }
 
 /** Whoever starts it on the wrong message bus is told now, and not by the first host. */
-async function lookOnce({api}: ComposedRegistrar, log: pino.Logger, signal: AbortSignal): Promise<void> {
+async function lookOnce(
+  {api}: ComposedRegistrar,
+  staging: readonly string[],
+  log: pino.Logger,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     const cells = await api.cells(signal);
     log.info({cells: cells.map(({name, uuid}) => ({name, uuid}))}, 'the super-conductor answers');
+    const hint = '`nova-manage cell_v2 list_cells` prints names and uuids';
+    for (const name of strayStaging(cells, staging))
+      log.error(
+        {hint},
+        `no host can be mapped now: [registrar] staging_cells names ${name}, and there is no such cell`,
+      );
   } catch (thrown) {
     if (signal.aborted) return;
     const {message, hint} = asCellarError(thrown);

@@ -127,6 +127,10 @@ export function checkRecord(record: ComputeNode | undefined, asked: HostRequest,
 export const isStaging = (cell: Pick<Cell, 'name' | 'uuid'>, staging: readonly string[]): boolean =>
   staging.some(text => fits(claimOf(text), cell));
 
+/** Those of the staging cells, as they were written, that are no cell with hosts. */
+export const strayStaging = (cells: readonly Cell[], staging: readonly string[]): string[] =>
+  staging.filter(text => !withHosts(cells).some(cell => fits(claimOf(text), cell)));
+
 /** What to do with the nova-compute of a host in a staging cell before the host is mapped there. */
 export type Staging = 'wait' | 'disable' | 'done';
 

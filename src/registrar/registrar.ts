@@ -16,6 +16,7 @@ import {
   planStaging,
   type Says,
   stagingReason,
+  strayStaging,
 } from './policy.ts';
 import type {CellAnswer, CellRequest, HostAnswer, HostRequest, MappingAnswer} from './wire.ts';
 
@@ -51,19 +52,21 @@ export class Registrar {
   /** The cell that the host would be mapped to. Nothing is written. `conflict` when it cannot be, or is elsewhere already. */
   async findCell(request: CellRequest, {caller, signal}: Asked): Promise<CellAnswer> {
     mayRegister(caller, request.host);
-    const cell = await this.#choose(request, signal);
+    const cell = this.#choose(request, await this.#cells(signal));
     await this.#in(cell, signal, database => this.#agrees(cell, request.host, database, signal));
     return {schema: 1, host: request.host, cell: named(cell)};
   }
 
   /**
    * Maps the host to its cell, if that cell's own database holds its compute node. Idempotent. In a staging cell its
-   * nova-compute is disabled first, and without one it is `unavailable`.
+   * nova-compute is disabled first, and without one it is `unavailable`; so is all while a staging cell is none.
    */
   async mapHost(request: HostRequest, {caller, signal, audit}: Asked): Promise<HostAnswer> {
     const {host, node, uuid} = request;
     mayRegister(caller, host);
-    const to = await this.#choose(request, signal);
+    const cells = await this.#cells(signal);
+    checkStaging(cells, this.#options.rules.stagingCells);
+    const to = this.#choose(request, cells);
     const change = {host, node, uuid, cell: named(to)};
     const mapped = await this.#in(to, signal, async database => {
       await this.#agrees(to, host, database, signal);
@@ -85,8 +88,11 @@ export class Registrar {
     return {schema: 1, host, cell: mapped === undefined ? null : {name: mapped.name, uuid: mapped.uuid}};
   }
 
-  async #choose(says: Says, signal: AbortSignal): Promise<Cell> {
-    const cells = await outward(this.#options.api.cells(signal), 'the API database');
+  #cells(signal: AbortSignal): Promise<Cell[]> {
+    return outward(this.#options.api.cells(signal), 'the API database');
+  }
+
+  #choose(says: Says, cells: readonly Cell[]): Cell {
     return chooseForHost(says, cells, this.#options.rules.defaultCell);
   }
 
@@ -119,6 +125,19 @@ export class Registrar {
   #in<T>(cell: Cell, signal: AbortSignal, act: (database: CellDatabase) => Promise<T>): Promise<T> {
     return outward(this.#options.cells.use(cell, signal, act), nameOf(cell));
   }
+}
+
+/** A name that was misspelt may be that of any cell: its hosts would be mapped and scheduled onto. */
+function checkStaging(cells: readonly Cell[], staging: readonly string[]): void {
+  const stray = strayStaging(cells, staging);
+  if (stray.length === 0) return;
+  throw new ForCaller(
+    'unavailable',
+    `the registrar maps no host: its staging_cells name ${stray.join(', ')}, and there is no such cell`,
+    {
+      hint: 'correct [registrar] staging_cells of the registrar: `nova-manage cell_v2 list_cells` prints names and uuids',
+    },
+  );
 }
 
 /** At once, so that nothing that goes wrong after a change leaves it without a line. */

@@ -13,6 +13,7 @@ import {
   mayRegister,
   planStaging,
   stagingReason,
+  strayStaging,
 } from '../../src/registrar/policy.ts';
 
 const uuids = {
@@ -177,6 +178,8 @@ test('a host in a staging cell: its nova-compute is disabled, and waited for whe
   t.true(isStaging(cell('cell1'), [uuids.cell1]));
   t.false(isStaging(cell('cell1'), ['cell2', uuids.cell2]));
   t.false(isStaging(cell('cell1'), []));
+  t.deepEqual(strayStaging(both, ['cell1', uuids.cell2.toUpperCase()]), []);
+  t.deepEqual(strayStaging(both, ['cel1', 'cell2', uuids.twin, uuids.cell0]), ['cel1', uuids.twin, uuids.cell0]);
   t.is(planStaging(undefined), 'wait');
   t.is(planStaging({disabled: false}), 'disable');
   t.is(planStaging({disabled: true}), 'done');

@@ -141,6 +141,20 @@ test('in a staging cell a host is mapped when its nova-compute is disabled, and 
   t.is(writes().length, 3);
 });
 
+test('while a staging cell is misspelt no host is mapped: it might be one of those that are to wait', async t => {
+  const {registrar, asked, changes, writes} = setUp({stagingCells: ['cell2', 'cel1']});
+  const error = await fails(
+    t,
+    registrar.mapHost({...request, cell: 'cell1'}, asked),
+    'unavailable',
+    /^the registrar maps no host: its staging_cells name cel1, and there is no such cell$/,
+  );
+  t.regex(error.hint ?? '', /\[registrar\] staging_cells/);
+  t.is((await registrar.findCell({...request, cell: 'cell1'}, asked)).cell.name, 'cell1', 'nothing is written');
+  t.deepEqual(writes(), []);
+  t.deepEqual(changes, []);
+});
+
 test('a change is audited though what follows it fails, and as unknown when its own answer does not come', async t => {
   const place = {...request, cell: 'cell1'};
   const compute = {id: 3, uuid: 's', host: 'compute-1', binary: 'nova-compute', disabled: false, disabled_reason: null};
