@@ -77,6 +77,19 @@ export function agreeing(cell: Cell, siblings: readonly Sibling[]): Cell {
   );
 }
 
+/**
+ * Cells with the same message bus have the same conductors: nobody can tell whose database answers but by hosts that are
+ * mapped already. `conflict` while there are none.
+ */
+export function checkAlone(cell: Cell, cells: readonly Cell[], siblings: readonly Sibling[]): void {
+  const {bus} = cell;
+  const alike = withHosts(cells).filter(one => one.bus !== undefined && bus !== undefined && sameBus(one.bus, bus));
+  if (alike.length < 2 || siblings.length > 0) return;
+  throw new CellarError('conflict', `${listed(alike)} have the same message bus, and no host there is mapped yet`, {
+    hint: 'start nova-compute there and map this first host with `nova-manage cell_v2 discover_hosts --cell_uuid`, or correct the cell mappings: `nova-manage cell_v2 list_cells --verbose`',
+  });
+}
+
 /** A claim for people. */
 export function told({name, uuid}: Claim): string {
   return [name, uuid].filter(one => one !== undefined).join(', ');

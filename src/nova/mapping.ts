@@ -3,7 +3,7 @@ import {CellarError} from '../core/errors.ts';
 import type {ApiDatabase, MappedTo} from './api-database.ts';
 import type {Bus} from './bus.ts';
 import type {CellDatabase} from './cell-database.ts';
-import {type Cell, type Claim, chooseCell, nameOf, type Sibling} from './cells.ts';
+import {type Cell, type Claim, checkAlone, chooseCell, nameOf, type Sibling} from './cells.ts';
 import type {ComputeNode} from './objects.ts';
 
 export type Mapper = {
@@ -29,7 +29,9 @@ export async function findCell(
   const cells = await api.cells(signal);
   const siblings = await siblingsOf({api, cell}, host, signal);
   const chosen = chooseCell(claim, bus, cells, siblings);
-  checkMapping(host, await api.mappingOf(host, signal), chosen);
+  const mapped = await api.mappingOf(host, signal);
+  checkMapping(host, mapped, chosen);
+  if (mapped === undefined) checkAlone(chosen, cells, siblings);
   return chosen;
 }
 

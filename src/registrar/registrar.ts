@@ -2,7 +2,7 @@
 import {asCellarError, CellarError} from '../core/errors.ts';
 import type {ApiDatabase} from '../nova/api-database.ts';
 import type {CellDatabase} from '../nova/cell-database.ts';
-import {agreeing, type Cell, nameOf} from '../nova/cells.ts';
+import {agreeing, type Cell, checkAlone, nameOf} from '../nova/cells.ts';
 import {checkMapping, mapHost, siblingsOf, toldOf} from '../nova/mapping.ts';
 import {computeBinary} from '../nova/register.ts';
 import {isRemote} from '../oslo/remote-error.ts';
@@ -52,8 +52,9 @@ export class Registrar {
   /** The cell that the host would be mapped to. Nothing is written. `conflict` when it cannot be, or is elsewhere already. */
   async findCell(request: CellRequest, {caller, signal}: Asked): Promise<CellAnswer> {
     mayRegister(caller, request.host);
-    const cell = this.#choose(request, await this.#cells(signal));
-    await this.#in(cell, signal, database => this.#agrees(cell, request.host, database, signal));
+    const cells = await this.#cells(signal);
+    const cell = this.#choose(request, cells);
+    await this.#in(cell, signal, database => this.#agrees(cell, cells, request.host, database, signal));
     return {schema: 1, host: request.host, cell: named(cell)};
   }
 
@@ -69,7 +70,7 @@ export class Registrar {
     const to = this.#choose(request, cells);
     const change = {host, node, uuid, cell: named(to)};
     const mapped = await this.#in(to, signal, async database => {
-      await this.#agrees(to, host, database, signal);
+      await this.#agrees(to, cells, host, database, signal);
       checkRecord(await database.nodeByUuid(uuid, signal), request, to);
       if (isStaging(to, this.#options.rules.stagingCells)) {
         const onDisabled = audited(audit, {action: 'service-disabled', ...change});
@@ -97,10 +98,19 @@ export class Registrar {
   }
 
   /** Hosts of the same database are asked too: a cell mapping may lead to the wrong message bus. */
-  async #agrees(cell: Cell, host: string, database: CellDatabase, signal: AbortSignal): Promise<void> {
+  async #agrees(
+    cell: Cell,
+    cells: readonly Cell[],
+    host: string,
+    database: CellDatabase,
+    signal: AbortSignal,
+  ): Promise<void> {
     const {api} = this.#options;
-    agreeing(cell, await siblingsOf({api, cell: database}, host, signal));
-    checkMapping(host, await api.mappingOf(host, signal), cell);
+    const siblings = await siblingsOf({api, cell: database}, host, signal);
+    agreeing(cell, siblings);
+    const mapped = await api.mappingOf(host, signal);
+    checkMapping(host, mapped, cell);
+    if (mapped === undefined) checkAlone(cell, cells, siblings);
   }
 
   async #stage(

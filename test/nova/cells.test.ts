@@ -1,7 +1,7 @@
 import test from 'ava';
 import {CellarError} from '../../src/core/errors.ts';
 import {busOf, sameBus} from '../../src/nova/bus.ts';
-import {type Cell, type Claim, chooseCell, type Sibling} from '../../src/nova/cells.ts';
+import {type Cell, type Claim, checkAlone, chooseCell, type Sibling} from '../../src/nova/cells.ts';
 
 const uuid = (n: number) => `0000000${n}-0000-4000-8000-00000000000${n}`;
 const secret = 'pa55w0rd';
@@ -83,6 +83,24 @@ test('several cells on our bus: only a claim tells which', t => {
   const twins = [...cells, {...cellOf(3), bus: busOf(url('cell1'))}];
   t.regex(choose({}, url('cell1'), twins), /is that of several cells: cell cell1 \(.*\), cell cell3 \(/);
   t.is(choose({name: 'cell3'}, url('cell1'), twins), uuid(3));
+});
+
+test('several cells on one bus, and no host of the database is mapped: a claim is no proof', t => {
+  const twins = [...cells, {...cellOf(3), bus: busOf(url('cell1'))}];
+  const bare = twins.map(cell => ({...cell, bus: undefined}));
+  const check =
+    (n: number, all: Cell[], siblings: Sibling[] = []) =>
+    () =>
+      checkAlone(all.find(({id}) => id === n) as Cell, all, siblings);
+  for (const n of [1, 3]) {
+    const error = t.throws(check(n, twins));
+    t.like(error, {kind: 'conflict'});
+    t.regex(error.message, /^cell cell1 \(.*\), cell cell3 \(.*\) have the same message bus, and no host/);
+    t.notThrows(check(n, twins, [{host: 'a', cell: uuid(n)}]));
+  }
+  t.notThrows(check(2, twins));
+  t.notThrows(check(1, cells));
+  t.notThrows(check(1, bare), 'who knows no bus knows of no other');
 });
 
 test('hosts of the same database that are mapped elsewhere contradict the bus', t => {

@@ -155,6 +155,21 @@ test('while a staging cell is misspelt no host is mapped: it might be one of tho
   t.deepEqual(changes, []);
 });
 
+test('cells with the same message bus: the first host is mapped by hand, and those after it here', async t => {
+  const {api, first, registrar, asked, writes} = setUp();
+  api.cells.splice(1, 1, {...cell2, transport_url: cell1.transport_url});
+  const place = {...request, cell: 'cell1'};
+  await fails(t, registrar.findCell(place, asked), 'conflict', /have the same message bus/);
+  await fails(t, registrar.mapHost(place, asked), 'conflict', /have the same message bus/);
+  t.deepEqual(writes(), []);
+  api.mappings.set('compute-1', cell1.uuid);
+  t.is((await registrar.mapHost(place, asked)).mapped, 'existing', 'by hand');
+  const second = `${uuid.slice(0, -1)}2`;
+  first.nodes.push({id: 8, uuid: second, host: 'compute-2', hypervisor_hostname: 'compute-2.example', mapped: 0});
+  const next = {...place, host: 'compute-2', node: 'compute-2.example', uuid: second};
+  t.is((await registrar.mapHost(next, asked)).mapped, 'created');
+});
+
 test('a change is audited though what follows it fails, and as unknown when its own answer does not come', async t => {
   const place = {...request, cell: 'cell1'};
   const compute = {id: 3, uuid: 's', host: 'compute-1', binary: 'nova-compute', disabled: false, disabled_reason: null};
