@@ -19,30 +19,35 @@ async function main(files) {
   conclude(results, totals);
 }
 
-/** Everything, and on after a failure: one run tells all that is wrong. One lab at a time: each takes memory. */
+/** Everything, and on after a failure: one run tells all that is wrong. */
 async function checkAll(totals) {
-  const checked = await withLab('plain', lab => checkWithoutNova(lab, totals));
-  const tested = await testWithNova([], totals);
+  const checked = await withLab('plain', lab => checkInLabs(lab, totals));
   const built = await stage('build', 5, signal => quietly(bin('tsc'), ['--project', 'tsconfig.build.json'], signal));
-  return [...checked, ...tested, built];
+  return [...checked, built];
 }
 
-/** The lab starts while lint and types are checked. */
-async function checkWithoutNova(lab, totals) {
+/** The lab starts while lint and types are checked. The tests with Nova leave the processors time for the sanitizers. */
+async function checkInLabs(lab, totals) {
   const checked = [
     await stage('lint', 5, signal => quietly(bin('biome'), ['check', '.'], signal)),
     await stage('types', 5, signal => quietly(bin('tsc'), ['--noEmit'], signal)),
   ];
+  const tested = await inLab(lab, async () => [
+    await stage('tests', 30, signal => tests([], totals, lab, signal)),
+    ...(await Promise.all([sanitized(lab), testWithNova([], totals)])).flat(),
+  ]);
+  return [...checked, ...tested];
+}
+
+async function sanitized(lab) {
   const script =
     (name, ...args) =>
     signal =>
       quietly(process.execPath, [`scripts/${name}.mjs`, ...args], signal, lab.env);
-  const tested = await inLab(lab, async () => [
-    await stage('tests', 30, signal => tests([], totals, lab, signal)),
+  return [
     await stage('addon with sanitizers: build', 15, script('build-native', '--sanitize')),
     await stage('addon with sanitizers: tests', 15, script('test-native-sanitized')),
-  ]);
-  return [...checked, ...tested];
+  ];
 }
 
 async function checkFiles(files, totals) {
