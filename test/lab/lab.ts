@@ -77,7 +77,7 @@ export async function stopLab(base = defaultBase(), {keep = false} = {}): Promis
 async function startAll(options: LabOptions & {base: string}, port: number): Promise<LabState> {
   const {base, tied = false} = options;
   const step = stepper(options.onStep);
-  const password = 'cellar-lab';
+  const password = 'only-for-tests';
   const urls = {keystoneUrl: keystoneUrl(port + 80), glanceUrl: glanceUrl(port + 81)};
   const nova = options.nova && {base, port, password, ...urls, ...options.nova, tied, step};
   const ceph = (name: string, first: number, pools: string[], users: Record<string, Caps>, mgr = false) =>
