@@ -47,7 +47,7 @@ const doors: Record<string, (string | RegExp)[]> = {
     'service',
     'metrics',
     /^api\/(answer|body|connections|parse|problem|request|server|wire)\.ts$/,
-    /^daemon\/(login|loop-delay|own-address|rabbit|observe-registration)\.ts$/,
+    /^daemon\/(login|loop-delay|own-address|program|rabbit|observe-registration)\.ts$/,
   ],
   host: [
     'host',

@@ -1,3 +1,5 @@
+import {quietly} from './quietly.ts';
+
 /** ms between two reports. */
 const pace = 100;
 
@@ -40,11 +42,3 @@ export class Paced implements Disposable {
     }, pace);
   }
 }
-
-const quietly =
-  (report: (value: number) => void): typeof report =>
-  value => {
-    try {
-      report(value);
-    } catch {}
-  };

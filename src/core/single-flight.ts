@@ -1,3 +1,5 @@
+import {quietly} from './quietly.ts';
+
 /** What a flight is given: a signal that aborts when nobody waits any more, and a way to tell those who wait. */
 export type Flight<P> = {signal: AbortSignal; report: (progress: P) => void};
 
@@ -60,7 +62,7 @@ export class SingleFlight<V, P = never> {
     };
     const report = (progress: P) => {
       entry.last = progress;
-      for (const listener of entry.listeners.values()) tell(listener, progress);
+      for (const listener of entry.listeners.values()) quietly(listener)(progress);
     };
     entry.result = start({signal: abort.signal, report}).finally(() => this.#flights.delete(key));
     entry.result.catch(() => {}); // everybody may have left: their loss is not an unhandled rejection
@@ -71,7 +73,7 @@ export class SingleFlight<V, P = never> {
   async #wait(entry: Entry<V, P>, signal: AbortSignal, onProgress: ((progress: P) => void) | undefined): Promise<V> {
     const me = Symbol();
     entry.listeners.set(me, onProgress);
-    if (entry.last !== undefined) tell(onProgress, entry.last);
+    if (entry.last !== undefined) quietly(onProgress)(entry.last);
     const left = Promise.withResolvers<never>();
     const leave = () => left.reject(signal.reason);
     signal.addEventListener('abort', leave, {once: true});
@@ -87,13 +89,6 @@ export class SingleFlight<V, P = never> {
       }
     }
   }
-}
-
-/** A listener that throws is no reason to end the work, nor to keep the news from the others. */
-function tell<P>(listener: ((progress: P) => void) | undefined, progress: P): void {
-  try {
-    listener?.(progress);
-  } catch {}
 }
 
 /** One at a time per key, in order of arrival. */

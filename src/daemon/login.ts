@@ -7,7 +7,8 @@ import type {SessionOptions} from '../keystone/session.ts';
 
 export type Login = {auth: AuthOptions; session: SessionOptions};
 
-const authNames = [
+/** Options of a login, by keystoneauth's names. */
+export const authNames = [
   'username',
   'user_id',
   'user_domain_id',

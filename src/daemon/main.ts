@@ -1,14 +1,13 @@
 #!/usr/bin/env node
-import {parseArgs} from 'node:util';
 import pino from 'pino';
-import {takeSources} from '../config/load.ts';
 import {formatAddress} from '../config/names.ts';
 import {version} from '../config/version.ts';
-import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
+import {CellarError} from '../core/errors.ts';
 import {loadBinding} from '../rbd/binding.ts';
 import {takeServiceEnvironment} from '../service/environment.ts';
 import {type Composed, compose} from './compose.ts';
 import {isLoopback} from './own-address.ts';
+import {runProgram, type Sources, stopSignal} from './program.ts';
 import {Configuration} from './reload.ts';
 import type {Settings} from './settings.ts';
 import {type Inherited, takeSockets} from './sockets.ts';
@@ -26,34 +25,7 @@ Without --config-file, Nova's files and /etc/cellar/cellar.conf are read.
   --help              prints this
 `;
 
-type Sources = ReturnType<typeof takeSources>['sources'];
-
-await main(process.argv.slice(2));
-
-async function main(argv: string[]): Promise<void> {
-  try {
-    const {sources, rest} = takeSources(argv);
-    if (answerAtOnce(rest)) return;
-    await run(sources);
-  } catch (thrown) {
-    const error = asCellarError(thrown);
-    process.stderr.write(`cellar-agent: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`);
-    process.exitCode = errorKinds[error.kind].exit;
-  }
-}
-
-function answerAtOnce(rest: string[]): boolean {
-  const options = {help: {type: 'boolean'}, version: {type: 'boolean'}} as const;
-  let values: {help?: boolean; version?: boolean};
-  try {
-    ({values} = parseArgs({args: rest, options}));
-  } catch (error) {
-    throw new CellarError('usage', (error as Error).message, {hint: 'cellar-agent --help', cause: error});
-  }
-  if (values.help) process.stdout.write(usage);
-  else if (values.version) process.stdout.write(`${version}\n`);
-  return Boolean(values.help || values.version);
-}
+await runProgram({name: 'cellar-agent', usage, run}, process.argv.slice(2));
 
 /** From configuration to the last connection closed. Ready means that the sockets answer, not that Ceph does. */
 async function run(sources: Sources): Promise<void> {
@@ -123,21 +95,6 @@ async function listen(
     log.warn({listen: formatAddress(at)}, 'the facade is not on loopback: others reach Glance through it');
   await facade.listen(inherited.facade === undefined ? at : {fd: inherited.facade});
   log.info({listen: formatAddress(at)}, 'the facade answers for Glance');
-}
-
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
-function stopSignal(log: pino.Logger): Promise<void> {
-  return new Promise(resolve => {
-    let asked = false;
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (asked) process.exit(1);
-      asked = true;
-      log.info({signal}, 'stopping');
-      resolve();
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
 }
 
 /** Clones are let finish; a fill is given up at once, cleaned up, and its waiters told to try again: another host goes on with it. */

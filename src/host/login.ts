@@ -1,30 +1,13 @@
 /** Who looks at a host and moves it: whoever has logged in with an openrc file, else the login of the configuration. */
 import type {CellarConfig} from '../config/load.ts';
 import {CellarError} from '../core/errors.ts';
-import {type Login, loginOptions} from '../daemon/login.ts';
+import {authNames, type Login, loginOptions} from '../daemon/login.ts';
 import type {AuthOptions} from '../keystone/auth.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const names = [
-  'username',
-  'user_id',
-  'user_domain_id',
-  'user_domain_name',
-  'password',
-  'application_credential_id',
-  'application_credential_name',
-  'application_credential_secret',
-  'project_id',
-  'project_name',
-  'project_domain_id',
-  'project_domain_name',
-  'domain_id',
-  'domain_name',
-  'system_scope',
-  'default_domain_id',
-  'default_domain_name',
-] as const satisfies (keyof AuthOptions)[];
+/** A token of its own, or a trust, is no login of a person. */
+const names = authNames.filter(name => name !== 'token' && name !== 'trust_id');
 
 /** By OS_AUTH_URL and its like where they are set; else that of [agent] auth_section. `config` without either. */
 export function operatorLogin(config: CellarConfig, env: Environment): Login & {region: string | undefined} {

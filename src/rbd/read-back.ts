@@ -1,5 +1,6 @@
 import {digestPiece} from '../core/digest.ts';
 import type {CopyDigest, DigestOptions} from '../core/ports.ts';
+import {quietly} from '../core/quietly.ts';
 import type {NativeImage} from './native.ts';
 
 /** Pieces in memory: 32 MiB. */
@@ -19,11 +20,7 @@ export async function readBack(
   const reading = image.readBack({pieceSize: digestPiece, inFlight, granule, inPieces: form === 'pieces'});
   const cancel = () => reading.cancel();
   signal.addEventListener('abort', cancel, {once: true});
-  const tell = (position: number) => {
-    try {
-      onProgress?.(position);
-    } catch {} // nobody's mistake but the listener's
-  };
+  const tell = quietly(onProgress);
   const timer = onProgress && setInterval(() => tell(reading.position), interval);
   try {
     const result = await reading.result;

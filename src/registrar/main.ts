@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** `cellar-registrar`: maps hosts to their cells, for agents that may not write the API database. Keeps nothing: run several. */
-import {parseArgs} from 'node:util';
 import pino from 'pino';
-import {loadConfig, takeSources} from '../config/load.ts';
+import {loadConfig} from '../config/load.ts';
 import {type Address, formatAddress} from '../config/names.ts';
 import {version} from '../config/version.ts';
-import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
+import {asCellarError} from '../core/errors.ts';
+import {runProgram, type Sources, stopSignal} from '../daemon/program.ts';
 import {takeServiceEnvironment} from '../service/environment.ts';
 import {ServiceManager} from '../service/manager.ts';
 import {keepWatched} from '../service/watchdog.ts';
@@ -28,33 +28,7 @@ Without --config-file, Nova's files and /etc/cellar/cellar.conf are read.
 /** ms, besides what requests are given: connections are ended. */
 const cleanUp = 30_000;
 
-type Sources = ReturnType<typeof takeSources>['sources'];
-
-await main(process.argv.slice(2));
-
-async function main(argv: string[]): Promise<void> {
-  try {
-    const {sources, rest} = takeSources(argv);
-    if (!answerAtOnce(rest)) await run(sources);
-  } catch (thrown) {
-    const error = asCellarError(thrown);
-    process.stderr.write(`cellar-registrar: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`);
-    process.exitCode = errorKinds[error.kind].exit;
-  }
-}
-
-function answerAtOnce(rest: string[]): boolean {
-  const options = {help: {type: 'boolean'}, version: {type: 'boolean'}} as const;
-  let values: {help?: boolean; version?: boolean};
-  try {
-    ({values} = parseArgs({args: rest, options}));
-  } catch (error) {
-    throw new CellarError('usage', (error as Error).message, {hint: 'cellar-registrar --help', cause: error});
-  }
-  if (values.help) process.stdout.write(usage);
-  else if (values.version) process.stdout.write(`${version}\n`);
-  return Boolean(values.help || values.version);
-}
+await runProgram({name: 'cellar-registrar', usage, run}, process.argv.slice(2));
 
 /** From configuration to the last connection closed. Ready means that it answers, not that RabbitMQ does. */
 async function run(sources: Sources): Promise<void> {
@@ -133,21 +107,6 @@ async function lookOnce(
     const {message, hint} = asCellarError(thrown);
     log.error({hint}, `no host can be mapped now: ${message}`);
   }
-}
-
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
-function stopSignal(log: pino.Logger): Promise<void> {
-  return new Promise(resolve => {
-    let asked = false;
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (asked) process.exit(1);
-      asked = true;
-      log.info({signal}, 'stopping');
-      resolve();
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
 }
 
 /** New certificates; all else needs a restart. Wrong files change nothing: then it answers what is wrong. */
