@@ -69,7 +69,7 @@ export function readObject(value: unknown, name: string, minVersion = '1.0'): No
     'nova_object.data': data,
     'nova_object.changes': changes = [],
   } = value;
-  if (found !== name || namespace !== 'nova') throw unreadable(name, `it is of ${String(namespace)} ${String(found)}`);
+  if (found !== name || namespace !== 'nova') throw unreadable(name, `it is of ${shown(namespace)} ${shown(found)}`);
   if (typeof version !== 'string' || !/^\d{1,9}\.\d{1,9}$/.test(version)) throw unreadable(name, 'it has no version');
   if (!covers(version, minVersion)) throw unreadable(name, `its version is ${version}, and ${minVersion} is needed`);
   if (!isRecord(data)) throw unreadable(name, 'it has no data');
@@ -112,6 +112,9 @@ function parts(version: string): [number, number] {
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Of a bounded length. Not String(), which throws for what has a `toString` of its own, and JSON may have one. */
+const shown = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 100) : typeof value);
 
 const unreadable = (name: string, why: string) =>
   new CellarError('unavailable', `the answer is not Nova's: ${name} is expected: ${why}`);

@@ -18,7 +18,7 @@ export class RemoteError extends CellarError {
   readonly remote: RemoteFailure;
 
   constructor(what: string, remote: RemoteFailure) {
-    const hint = hints[remote.class];
+    const hint = hints.get(remote.class);
     super(kindOf(remote), `${what}: ${remote.class}: ${remote.message}`, hint === undefined ? {} : {hint});
     this.remote = remote;
   }
@@ -54,25 +54,26 @@ function kindOf({class: name, module, kwargs}: RemoteFailure): ErrorKind {
   if (name.endsWith('Exists') || name === 'DBDuplicateEntry') return 'conflict';
   if (module.startsWith('oslo_db') || name === 'MessagingTimeout') return 'unavailable';
   // Nova's exceptions carry the status that its API would answer.
-  return statuses[String(kwargs['code'])] ?? 'internal';
+  return statuses.get(kwargs['code']) ?? 'internal';
 }
 
-const statuses: Record<string, ErrorKind> = {
-  '400': 'usage',
-  '403': 'forbidden',
-  '404': 'not-found',
-  '409': 'conflict',
-  '503': 'unavailable',
-};
+const statuses = new Map<unknown, ErrorKind>([
+  [400, 'usage'],
+  [403, 'forbidden'],
+  [404, 'not-found'],
+  [409, 'conflict'],
+  [503, 'unavailable'],
+]);
 
 const tooOld = ['UnsupportedVersion', 'NoSuchMethod', 'IncompatibleObjectVersion', 'UnsupportedObjectError'];
 
-const hints: Record<string, string> = {
-  ...Object.fromEntries(
-    tooOld.map(name => [name, "the conductor's Nova is of a release that cellar does not know how to speak to"]),
-  ),
-  CantStartEngineError: 'the conductor has no [api_database] connection',
-};
+const hints = new Map<string, string>([
+  ...tooOld.map((name): [string, string] => [
+    name,
+    "the conductor's Nova is of a release that cellar does not know how to speak to",
+  ]),
+  ['CantStartEngineError', 'the conductor has no [api_database] connection'],
+]);
 
 /** JSON with every text in it cleaned; what is nested deeper than errors are is left out. */
 function clean(value: unknown, depth = 0): unknown {

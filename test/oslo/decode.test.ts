@@ -126,6 +126,8 @@ test('the answers that were recorded of a conductor are read', t => {
     traceback: 't',
   });
   t.is(decodeReply(Buffer.from(JSON.stringify(reply))).msgId, 'a', 'without an envelope');
+  const strange = readFailure(JSON.stringify({class: 'constructor', module: 'm', kwargs: {code: 'constructor'}}));
+  t.like(new RemoteError('RPC', strange), {kind: 'internal', hint: undefined});
   for (const body of [
     '{"oslo.version":"3.0","oslo.message":"{}"}',
     '{"oslo.version":"2.0","oslo.message":{}}',
