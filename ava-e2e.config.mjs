@@ -2,6 +2,7 @@
 export default {
   extensions: ['ts'],
   files: ['test/e2e/**/*.test.ts', 'test/**/*.e2e.test.ts'],
+  require: ['./test/helpers/title.ts'],
   timeout: '15m',
   concurrency: 1,
   serial: true,

@@ -2,6 +2,7 @@
 export default {
   extensions: ['ts'],
   files: ['test/**/*.test.ts', '!test/e2e/**', '!test/**/*.e2e.test.ts'],
+  require: ['./test/helpers/title.ts'],
   timeout: '3m',
   concurrency: 2,
   workerThreads: false,

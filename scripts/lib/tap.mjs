@@ -3,15 +3,16 @@ import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 
 const result = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b.*)?$/;
+const plan = /^1\.\.\d+$/;
 
 /** Lines kept of why one test failed. */
 const mostLines = 60;
 
 /**
  * `write` gets the lines to show. What a test logged or why it failed follows its line. A file that crashed or timed out
- * is a failure of its own in TAP, and here.
+ * is a failure of its own in TAP, and here. `onPlan` is called at the plan, which ava writes when all files have ended.
  */
-export function tapReader(write) {
+export function tapReader(write, onPlan) {
   const totals = {passed: 0, failed: 0, skipped: 0};
   const failures = [];
   let failure;
@@ -19,6 +20,7 @@ export function tapReader(write) {
 
   const line = text => {
     const [match, not, title, directive] = result.exec(text) ?? [];
+    if (plan.test(text)) onPlan();
     if (match === undefined) {
       if (/^(#? {2}| {2}|Bail out!)/.test(text)) {
         const why = text.replace(/^#/, ' ');

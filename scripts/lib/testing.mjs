@@ -4,10 +4,11 @@ import {finished, start} from './child.mjs';
 import {startLab} from './lab.mjs';
 import {stage, stopped, write} from './stages.mjs';
 import {fileOf, tapReader} from './tap.mjs';
+import {watchWorkers} from './watch.mjs';
 
 const labs = {
-  plain: {title: 'lab', config: 'ava.config.mjs', options: [], minutes: 5},
-  nova: {title: 'lab with Nova', config: 'ava-e2e.config.mjs', options: ['--nova', '--cells', '2'], minutes: 10},
+  plain: {title: 'lab', config: 'ava.config.mjs', options: [], minutes: 5, fileMinutes: 10},
+  nova: {title: 'lab with Nova', config: 'ava-e2e.config.mjs', options: ['--nova', '--cells', '2'], minutes: 10, fileMinutes: 15},
 };
 
 /** Which tests need Nova: those of ava-e2e.config.mjs. */
@@ -68,12 +69,17 @@ export async function tests(files, totals, lab, signal) {
 async function ava(files, lab, signal, ...options) {
   const args = [join('node_modules', '.bin', 'ava'), '--config', labs[lab.kind].config, '--tap', ...options, ...files];
   const child = start(process.execPath, args, {env: lab.env});
-  const {totals, failures, push, end} = tapReader(write);
+  const planned = new AbortController();
+  const {totals, failures, push, end} = tapReader(write, () => planned.abort());
   child.stdout.setEncoding('utf8').on('data', push);
   child.stderr.pipe(process.stderr, {end: false});
+  const {fileMinutes} = labs[lab.kind];
+  const watch = watchWorkers(child, {lab: lab.env.CELLAR_LAB, fileMinutes, signal, planned: planned.signal});
   const ended = await finished(child, signal);
+  watch.stop();
   end();
-  return {...totals, failures, ok: ended && totals.passed > 0 && totals.failed === 0};
+  const ok = (ended || watch.lingered) && totals.passed > 0 && totals.failed === 0;
+  return {...totals, failures, ok};
 }
 
 /** The tests that need Nova, all or these, in a lab of their own. */
