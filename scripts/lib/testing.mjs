@@ -8,7 +8,13 @@ import {watchWorkers} from './watch.mjs';
 
 const labs = {
   plain: {title: 'lab', config: 'ava.config.mjs', options: [], minutes: 5, fileMinutes: 10},
-  nova: {title: 'lab with Nova', config: 'ava-e2e.config.mjs', options: ['--nova', '--cells', '2'], minutes: 10, fileMinutes: 15},
+  nova: {
+    title: 'lab with Nova',
+    config: 'ava-e2e.config.mjs',
+    options: ['--nova', '--cells', '2'],
+    minutes: 10,
+    fileMinutes: 15,
+  },
 };
 
 /** Which tests need Nova: those of ava-e2e.config.mjs. */
