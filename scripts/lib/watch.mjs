@@ -16,12 +16,15 @@ export function watchWorkers(child, {lab, fileMinutes, signal, planned}) {
   const tell = title => write([`  ${title}`, ...others().flatMap(lines)].join('\n    '));
   const timers = [setInterval(endOverdue, 5000)];
   const watch = {lingered: false, stop};
+  const longest = new Map();
   planned.addEventListener('abort', onPlanned);
   signal.addEventListener('abort', onAbort);
   return watch;
 
   function endOverdue() {
-    for (const {pid, file} of others().filter(each => each.file !== undefined && each.seconds > fileMinutes * 60)) {
+    const workers = others().filter(({file}) => file !== undefined);
+    for (const {file, seconds} of workers) longest.set(file, Math.round(seconds));
+    for (const {pid, file} of workers.filter(({seconds}) => seconds > fileMinutes * 60)) {
       tell(`${file} did not end within ${fileMinutes} minutes, and is killed:`);
       process.kill(pid, 'SIGKILL');
     }
@@ -41,6 +44,8 @@ export function watchWorkers(child, {lab, fileMinutes, signal, planned}) {
   }
 
   function stop() {
+    const files = [...longest].sort(([, a], [, b]) => b - a).slice(0, 12);
+    if (longest.size > 12) write(`  longest: ${files.map(([file, seconds]) => `${file} ${seconds} s`).join(', ')}`);
     for (const timer of timers) clearTimeout(timer);
     planned.removeEventListener('abort', onPlanned);
     signal.removeEventListener('abort', onAbort);
