@@ -4,7 +4,7 @@ import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {novaLab} from '../../lab/nova/shared.ts';
-import {run} from '../../lab/run.ts';
+import {run, waitFor} from '../../lab/run.ts';
 import {openstack} from '../../lab/shared.ts';
 import {type Host, type Hosts, startHosts} from './host.ts';
 import {baseFiles, copiesOf, disksOf, downloads, holds, infoOf, isClone, parentOf} from './look.ts';
@@ -211,8 +211,15 @@ test.serial('a host dies: what ran there is evacuated to another host of the cel
   await nova('PUT', `/os-services/${services[0]?.id}`, {forced_down: true});
   const mark = os.glanceMark();
   await server.action(id, {evacuate: {host: second.name}});
-  const evacuated = await server.settled(id, 'ACTIVE');
-  t.like(evacuated, {status: 'ACTIVE', 'OS-EXT-SRV-ATTR:host': second.name}, evacuated.fault?.message);
+  // Nova writes down the host after the server is active again
+  const arrived = async () => {
+    const evacuated = await server.settled(id, 'ACTIVE');
+    if (evacuated['OS-EXT-SRV-ATTR:host'] === first.name) throw new Error(`it is still on ${first.name}`);
+    return evacuated;
+  };
+  const {status: after, fault: failure, ...evacuated} = await waitFor('the evacuation', arrived, {everyMs: 200});
+  t.is(after, 'ACTIVE', failure?.message);
+  t.is(evacuated['OS-EXT-SRV-ATTR:host'], second.name);
   await isClone(t, id, image.id, bytes);
   t.is(await downloads(image.id, mark), 0);
   t.deepEqual(baseFiles(second), []);
