@@ -33,7 +33,7 @@ async function checkInLabs(lab, totals) {
     await stage('types', 5, signal => quietly(bin('tsc'), ['--noEmit'], signal)),
   ];
   const tested = await inLab(lab, async () => [
-    await stage('tests', 30, signal => tests([], totals, lab, signal)),
+    await stage('tests', 40, signal => tests([], totals, lab, signal)),
     ...(await Promise.all([sanitized(lab), testWithNova([], totals)])).flat(),
   ]);
   return [...checked, ...tested];
@@ -54,7 +54,7 @@ async function checkFiles(files, totals) {
   const plain = files.filter(file => !needsNova(file));
   const nova = files.filter(needsNova);
   const inPlainLab = lab =>
-    inLab(lab, async () => [await stage('tests', 30, signal => tests(plain, totals, lab, signal))]);
+    inLab(lab, async () => [await stage('tests', 40, signal => tests(plain, totals, lab, signal))]);
   return [
     ...(plain.length > 0 ? await withLab('plain', inPlainLab) : []),
     ...(nova.length > 0 ? await testWithNova(nova, totals) : []),

@@ -48,7 +48,7 @@ export async function inLab(lab, act) {
 }
 
 /** More failures than this are no accident: they are not tried again. */
-const mostAccidents = 5;
+const mostAccidents = 8;
 
 /**
  * A few tests that fail beside two thousand others are tried again by themselves, on this machine that is then quiet. Those that

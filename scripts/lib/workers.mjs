@@ -5,26 +5,32 @@ import {readdirSync, readFileSync} from 'node:fs';
 const workerTitle = 'ava: ';
 
 /**
- * All processes that have this `CELLAR_LAB` in their environment: ava, its workers, and what those started, wherever it has gone since.
- * `file` is what a worker runs, `seconds` how long it has been there.
+ * All processes that have this `CELLAR_LAB` in their environment, wherever they have gone since, and all that descend from them: ava, its
+ * workers, and what those started. `file` is what a worker runs, `seconds` how long it has been there.
  */
 export function processesOf(lab) {
-  return readdirSync('/proc')
+  const all = readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
     .map(name => processOf(Number(name), `CELLAR_LAB=${lab}`))
     .filter(each => each !== undefined);
+  const ours = new Set(all.filter(({marked}) => marked).map(({pid}) => pid));
+  for (let before = -1; before !== ours.size; ) {
+    before = ours.size;
+    for (const {pid, parent} of all) if (ours.has(parent)) ours.add(pid);
+  }
+  return all.filter(({pid}) => ours.has(pid));
 }
 
 function processOf(pid, mark) {
   const read = name => readFileSync(`/proc/${pid}/${name}`, 'utf8');
   try {
-    if (!read('environ').split('\0').includes(mark)) return undefined;
+    const marked = read('environ').split('\0').includes(mark);
     const command = read('cmdline').replaceAll('\0', ' ').trim();
     const stat = read('stat');
-    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
-    const seconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) - ticks / ticksPerSecond;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const seconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) - Number(fields[19]) / ticksPerSecond;
     const file = command.startsWith(workerTitle) ? command.slice(workerTitle.length) : undefined;
-    return {pid, command, seconds, file};
+    return {pid, parent: Number(fields[1]), marked, command, seconds, file};
   } catch {
     return undefined; // it is gone
   }
