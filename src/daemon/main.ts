@@ -10,7 +10,7 @@ import {isLoopback} from './own-address.ts';
 import {runProgram, type Sources, stopSignal} from './program.ts';
 import {Configuration} from './reload.ts';
 import type {Settings} from './settings.ts';
-import {type Inherited, takeSockets} from './sockets.ts';
+import {checkFacadeSocket, type Inherited, takeSockets} from './sockets.ts';
 import {AgentService} from './systemd.ts';
 import {traceFields} from './trace.ts';
 
@@ -43,7 +43,8 @@ async function run(sources: Sources): Promise<void> {
   try {
     await listen(composed, settings, inherited, log);
   } catch (error) {
-    await composed.api.drain(AbortSignal.abort()); // one socket may answer already, and would keep us running
+    // one socket may answer already, and would keep us running
+    await Promise.all([composed.facade, composed.api].map(face => face?.drain(AbortSignal.abort())));
     await composed.close();
     throw error;
   }
@@ -94,6 +95,7 @@ async function listen(
   if (!isLoopback(at.host))
     log.warn({listen: formatAddress(at)}, 'the facade is not on loopback: others reach Glance through it');
   await facade.listen(inherited.facade === undefined ? at : {fd: inherited.facade});
+  if (inherited.facade !== undefined) checkFacadeSocket(facade.address, at);
   log.info({listen: formatAddress(at)}, 'the facade answers for Glance');
 }
 

@@ -1,4 +1,7 @@
+import type {AddressInfo} from 'node:net';
+import {type Address, formatAddress} from '../config/names.ts';
 import {CellarError} from '../core/errors.ts';
+import {isSameAddress} from './own-address.ts';
 
 /** The sockets that may be handed over: `FileDescriptorName=` of the socket units. */
 export const socketNames = ['cellar', 'facade'] as const;
@@ -33,6 +36,21 @@ export function takeSockets(env: Environment = process.env, pid: number = proces
     inherited[name] = first + index;
   }
   return inherited;
+}
+
+/**
+ * `config` when the facade's socket that was handed over is bound to another address than `[facade] listen`. By that option the agent
+ * tells its own URL from Glance's: with another one it would take Nova's for the real Glance's, and ask itself.
+ */
+export function checkFacadeSocket(bound: AddressInfo | string | null, listen: Address): void {
+  const where = typeof bound === 'object' && bound !== null ? {host: bound.address, port: bound.port} : undefined;
+  if (where !== undefined && isSameAddress(where, listen)) return;
+  const object = where === undefined ? (bound ?? 'no address') : formatAddress(where);
+  throw new CellarError(
+    'config',
+    `the facade's socket that was handed over is bound to ${object}, but [facade] listen is ${formatAddress(listen)}`,
+    {hint: 'make ListenStream= of cellar-facade.socket and [facade] listen the same address', object: String(object)},
+  );
 }
 
 const isName = (name: string): name is SocketName => socketNames.includes(name as SocketName);

@@ -32,6 +32,8 @@ export type Passed = {method: string; path: string; status: number; ms: number; 
 export interface Facade {
   /** Requests whose answer is not out yet. */
   readonly inFlight: number;
+  /** Where it listens; null before and after. */
+  readonly address: AddressInfo | string | null;
   /** Once. Resolves to the port. */
   listen(at: ListenAt): Promise<number>;
   /**
@@ -133,6 +135,9 @@ export function createFacade(options: FacadeOptions): Facade {
   return {
     get inFlight() {
       return inFlight;
+    },
+    get address() {
+      return server.address();
     },
     async listen(at) {
       await listenAt(server, at);
