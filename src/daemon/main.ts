@@ -7,7 +7,7 @@ import {loadBinding} from '../rbd/binding.ts';
 import {takeServiceEnvironment} from '../service/environment.ts';
 import {type Composed, compose} from './compose.ts';
 import {isLoopback} from './own-address.ts';
-import {runProgram, type Sources, stopSignal} from './program.ts';
+import {metricsTold, runProgram, type Sources, stopSignal} from './program.ts';
 import {Configuration} from './reload.ts';
 import type {Settings} from './settings.ts';
 import {checkFacadeSocket, type Inherited, takeSockets} from './sockets.ts';
@@ -86,10 +86,7 @@ async function listen(
   }
   await api.listen(inherited.cellar === undefined ? settings.socket : {fd: inherited.cellar});
   const {metricsListen} = settings;
-  if (metricsListen !== undefined) {
-    await metrics.listen(metricsListen);
-    log.info({listen: formatAddress(metricsListen)}, 'metrics are served');
-  }
+  if (metricsListen !== undefined) await metrics.listen(metricsListen, metricsTold(metricsListen, log));
   if (facade === undefined || settings.facade === undefined) return;
   const at = settings.facade.listen;
   if (!isLoopback(at.host))

@@ -2,8 +2,10 @@
 import {parseArgs} from 'node:util';
 import type {Logger} from 'pino';
 import {takeSources} from '../config/load.ts';
+import {type Address, formatAddress} from '../config/names.ts';
 import {version} from '../config/version.ts';
 import {asCellarError, CellarError, errorKinds} from '../core/errors.ts';
+import type {ListenTold} from '../metrics/listen.ts';
 
 /** The configuration files of a command line. */
 export type Sources = ReturnType<typeof takeSources>['sources'];
@@ -33,6 +35,12 @@ function flagsOf(rest: string[], name: string): {help?: boolean; version?: boole
     throw new CellarError('usage', (error as Error).message, {hint: `${name} --help`, cause: error});
   }
 }
+
+/** For the log, whether metrics are served on an address. Without them the program does its work all the same. */
+export const metricsTold = (at: Address, log: Logger): ListenTold => ({
+  listening: () => log.info({listen: formatAddress(at)}, 'metrics are served'),
+  failed: ({message, hint}) => log.error({listen: formatAddress(at), hint}, `${message}; it is tried again`),
+});
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
 export function stopSignal(log: Logger): Promise<void> {

@@ -1,10 +1,11 @@
 import type {Server} from 'node:net';
 import {CellarError} from '../core/errors.ts';
+import {listenFailure} from '../core/listening.ts';
 
 /** An address, or a listening socket that somebody else has opened: its file descriptor. */
 export type ListenAt = {host: string; port: number} | {fd: number};
 
-/** `conflict` when somebody else listens there, `config` when it cannot be had for another reason. */
+/** `conflict` when somebody else listens there, `unavailable` when the address is not there yet, `config` for any other reason. */
 export function listenAt(server: Server, at: ListenAt): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException) => reject(cannotListen(at, error));
@@ -18,10 +19,16 @@ export function listenAt(server: Server, at: ListenAt): Promise<void> {
 
 function cannotListen(at: ListenAt, error: NodeJS.ErrnoException): CellarError {
   const object = 'fd' in at ? `the socket that was handed over (file descriptor ${at.fd})` : `${at.host}:${at.port}`;
-  const taken = error.code === 'EADDRINUSE';
-  return new CellarError(taken ? 'conflict' : 'config', `the facade cannot listen on ${object}: ${error.message}`, {
-    hint: taken ? '`ss -ltnp` shows who does; see [facade] listen' : 'check [facade] listen',
+  const kind = listenFailure(error.code);
+  return new CellarError(kind, `the facade cannot listen on ${object}: ${error.message}`, {
+    hint: hints[kind],
     object,
     cause: error,
   });
 }
+
+const hints = {
+  conflict: '`ss -ltnp` shows who does; see [facade] listen',
+  unavailable: '`ip address` shows the addresses that this host has; see [facade] listen',
+  config: 'check [facade] listen',
+};

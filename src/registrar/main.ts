@@ -5,7 +5,7 @@ import {loadConfig} from '../config/load.ts';
 import {type Address, formatAddress} from '../config/names.ts';
 import {version} from '../config/version.ts';
 import {asCellarError} from '../core/errors.ts';
-import {runProgram, type Sources, stopSignal} from '../daemon/program.ts';
+import {metricsTold, runProgram, type Sources, stopSignal} from '../daemon/program.ts';
 import {takeServiceEnvironment} from '../service/environment.ts';
 import {ServiceManager} from '../service/manager.ts';
 import {keepWatched} from '../service/watchdog.ts';
@@ -75,10 +75,7 @@ async function listen(
 ): Promise<Address> {
   const {metricsListen} = settings;
   try {
-    if (metricsListen !== undefined) {
-      await metrics.listen(metricsListen);
-      log.info({listen: formatAddress(metricsListen)}, 'metrics are served');
-    }
+    if (metricsListen !== undefined) await metrics.listen(metricsListen, metricsTold(metricsListen, log));
     return await server.listen(settings.listen);
   } catch (error) {
     await close();

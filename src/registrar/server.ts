@@ -13,6 +13,7 @@ import {refuse, serverOptions} from '../api/server.ts';
 import {headers} from '../api/wire.ts';
 import {type Address, formatAddress} from '../config/names.ts';
 import {CellarError} from '../core/errors.ts';
+import {listenFailure} from '../core/listening.ts';
 import {type Identification, identify} from './identify.ts';
 import type {Caller} from './policy.ts';
 import {peerOf, Rate} from './rate.ts';
@@ -52,7 +53,7 @@ export type Handled = {
 };
 
 export interface RegistrarServer {
-  /** Resolves the address: the port is chosen where 0 was asked for. */
+  /** Resolves the address: the port is chosen where 0 was asked for. `unavailable`: the address is not there yet. */
   listen(address: Address): Promise<Address>;
   /** Requests whose answer is not out yet. */
   readonly inFlight: number;
@@ -251,16 +252,13 @@ const tooMany = (status: number, message: string, wait: number) =>
 function listen(server: Server, {host, port}: Address): Promise<Address> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE';
+      const kind = listenFailure(error.code);
+      const hint = kind === 'unavailable' ? '`ip address` shows the addresses that this host has; ' : '';
       reject(
-        new CellarError(
-          taken ? 'conflict' : 'config',
-          `cannot listen on ${formatAddress({host, port})}: ${error.message}`,
-          {
-            hint: 'see [registrar] listen',
-            cause: error,
-          },
-        ),
+        new CellarError(kind, `cannot listen on ${formatAddress({host, port})}: ${error.message}`, {
+          hint: `${hint}see [registrar] listen`,
+          cause: error,
+        }),
       );
     };
     server.once('error', failed);

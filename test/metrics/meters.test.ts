@@ -3,9 +3,11 @@ import {request} from 'node:http';
 import {type AddressInfo, createServer} from 'node:net';
 import {text} from 'node:stream/consumers';
 import test from 'ava';
+import type {CellarError} from '../../src/core/errors.ts';
 import {createMetricsServer} from '../../src/metrics/listen.ts';
 import {exposeAll, Meters} from '../../src/metrics/meters.ts';
 import {counter, gauge, histogram} from '../../src/metrics/metric.ts';
+import {waitFor} from '../lab/run.ts';
 
 const table = {
   a_total: counter('Counts.', {kind: ['x', 'y']}),
@@ -66,7 +68,10 @@ async function freePort(): Promise<number> {
 test('over TCP there are metrics to read and nothing else', async t => {
   const port = await freePort();
   const server = createMetricsServer(async () => ({type: 'text/plain; version=0.0.4', text: 'a 1\n'}));
-  await server.listen({host: '127.0.0.1', port});
+  const told: (string | CellarError)[] = [];
+  const tell = {listening: () => void told.push('listening'), failed: (error: CellarError) => void told.push(error)};
+  await server.listen({host: '127.0.0.1', port}, tell);
+  t.deepEqual(told, ['listening']);
   const ask = async (method: string, path: string) => {
     const outgoing = request({port, host: '127.0.0.1', method, path}).end();
     const [answer] = await once(outgoing, 'response');
@@ -77,9 +82,12 @@ test('over TCP there are metrics to read and nothing else', async t => {
   t.like(await ask('POST', '/metrics'), {status: 405, text: ''});
   for (const path of ['/', '/v1/status', '/metrics/', '/v1/disks/vms/a']) t.like(await ask('GET', path), {status: 404});
   const second = createMetricsServer(async () => ({type: '', text: ''}));
-  await t.throwsAsync(second.listen({host: '127.0.0.1', port}), {
-    message: new RegExp(`metrics cannot be served on 127.0.0.1:${port}`),
-  });
+  await second.listen({host: '127.0.0.1', port}, tell);
+  t.like(told[1], {kind: 'conflict', object: `127.0.0.1:${port}`});
+  t.regex(String(told[1]), new RegExp(`metrics cannot be served on 127.0.0.1:${port}`));
   await server.close();
+  await waitFor('the second to try again', async () => void (await ask('GET', '/metrics')));
+  await second.close();
   await t.throwsAsync(ask('GET', '/metrics'));
+  t.deepEqual(told.slice(2), ['listening']);
 });
