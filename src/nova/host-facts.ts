@@ -1,9 +1,9 @@
 /** What this host has: the inventory of its compute node, until nova-compute writes its own over it. */
-import {existsSync} from 'node:fs';
 import {isIP} from 'node:net';
-import {cpus, totalmem} from 'node:os';
+import {totalmem} from 'node:os';
 import {asCellarError} from '../core/errors.ts';
 import {architecture, qemuVersion} from './hypervisor.ts';
+import {hasKvm, processors} from './machine.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
@@ -53,7 +53,7 @@ export async function hostFacts({myIp, room}: FactSources, signal: AbortSignal):
   ];
   signal.throwIfAborted();
   const inventory: Inventory = {
-    vcpus: cpus().length,
+    vcpus: processors(),
     memory_mb: Math.floor(totalmem() / MiB),
     local_gb: typeof space === 'string' ? 0 : Math.floor((space.used + space.available) / GiB),
     vcpus_used: 0,
@@ -63,7 +63,7 @@ export async function hostFacts({myIp, room}: FactSources, signal: AbortSignal):
     hypervisor_version: version,
     cpu_info: '', // what is in it is libvirt's to say; the column may not be null
     host_ip: isIP(myIp) === 0 ? null : myIp,
-    supported_hv_specs: [{arch, hv_type: existsSync('/dev/kvm') ? 'kvm' : 'qemu', vm_mode: 'hvm'}],
+    supported_hv_specs: [{arch, hv_type: hasKvm() ? 'kvm' : 'qemu', vm_mode: 'hvm'}],
   };
   return {inventory, unknown};
 }

@@ -1,8 +1,12 @@
-import {totalmem} from 'node:os';
+import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {cpus, tmpdir, totalmem} from 'node:os';
+import {join} from 'node:path';
 import test from 'ava';
+import {hostAddress} from '../../src/config/host.ts';
 import {CellarError} from '../../src/core/errors.ts';
 import {hostFacts} from '../../src/nova/host-facts.ts';
 import {fullName, nodeName, versionNumber} from '../../src/nova/hypervisor.ts';
+import {countOf, hasKvm, processors} from '../../src/nova/machine.ts';
 import {run} from '../lab/run.ts';
 
 const signal = AbortSignal.timeout(60_000);
@@ -60,6 +64,25 @@ test('the inventory has every column that may not be null, and what this host ha
       supported_hv_specs: 1,
     },
   );
+});
+
+test('processors are counted where the kernel lists them, and KVM is looked for there too', t => {
+  const root = mkdtempSync(join(tmpdir(), 'cellar-sys-'));
+  t.teardown(() => rmSync(root, {recursive: true}));
+  t.is(processors(root), cpus().length, 'nothing there');
+  t.false(hasKvm(root));
+  const cpu = join(root, 'sys/devices/system/cpu');
+  mkdirSync(cpu, {recursive: true});
+  writeFileSync(join(cpu, 'online'), '0-63,66,80-81\n');
+  t.is(processors(root), 67);
+  mkdirSync(join(root, 'sys/devices/virtual/misc/kvm'), {recursive: true});
+  t.true(hasKvm(root));
+  for (const list of ['', '\n', 'all', '1-']) t.is(countOf(list), 0, list);
+});
+
+test('the address that Nova would take, as oslo.utils finds it', async t => {
+  const said = await run('/usr/bin/python3', ['-c', 'from oslo_utils import netutils; print(netutils.get_my_ipv4())']);
+  t.is(hostAddress.value(), said.trim());
 });
 
 test('what cannot be found out is 0, and told', async t => {

@@ -91,7 +91,7 @@ files() {
   chown -R root:root /etc/cellar /etc/ceph /etc/nova
   systemd-sysusers "$repository/packaging/systemd/cellar.sysusers"
   systemd-tmpfiles --create "$repository/packaging/systemd/cellar.tmpfiles"
-  chgrp nova /etc/nova/nova.conf
+  chgrp nova /etc/nova/nova.conf /etc/cellar/cellar.conf
   # a file system of the kind that Nova's is: leases work
   mkdir -p /var/lib/nova
   mount -t tmpfs tmpfs /var/lib/nova

@@ -8,7 +8,7 @@ import {fileURLToPath} from 'node:url';
 import {run, tail, waitFor} from '../../lab/run.ts';
 
 export type MachineOptions = {
-  /** Files over those of this host's /etc, by their path in it. Only root may read them, but for nova.conf. */
+  /** Files over those of this host's /etc, by their path in it. Only root may read them, but for nova.conf and cellar.conf. */
   etc: Record<string, string>;
   /** Drop-ins, by the unit's name. */
   dropins?: Record<string, string>;
@@ -38,9 +38,9 @@ export async function startMachine({etc, dropins = {}}: MachineOptions): Promise
     mkdirSync(dirname(join(dir, 'etc', path)), {recursive: true});
     writeFileSync(join(dir, 'etc', path), text, {
       mode:
-        path === 'nova/nova.conf'
+        path === 'nova/nova.conf' || path === 'cellar/cellar.conf'
           ? 0o640
-          : path.startsWith('ceph/ceph.conf') || path === 'cellar/cellar.conf'
+          : path.startsWith('ceph/ceph.conf')
             ? 0o644
             : 0o600,
     });

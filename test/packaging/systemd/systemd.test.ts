@@ -1,10 +1,15 @@
 /** The agent under a real systemd, by its unit as it is packaged: all of the hardening, and all of the work. */
 import {execFileSync} from 'node:child_process';
 import {chownSync, existsSync, mkdirSync, statSync, utimesSync, writeFileSync} from 'node:fs';
+import {createConnection} from 'node:net';
+import {cpus, totalmem} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
 import {baseName} from '../../../src/base/file.ts';
+import {hostAddress} from '../../../src/config/host.ts';
+import type {Inventory} from '../../../src/nova/host-facts.ts';
+import {cellar} from '../../helpers/agent.ts';
 import {compareDisk, writeImage} from '../../helpers/bytes.ts';
 import {deadUrl} from '../../helpers/with-server.ts';
 import {answer, makePlace, type Place} from '../../integration/place.ts';
@@ -12,7 +17,7 @@ import {slowGlance} from '../../integration/slow-glance.ts';
 import {run, waitFor} from '../../lab/run.ts';
 import {lab, openstack} from '../../lab/shared.ts';
 import {type AgentMachine, agentMachine, unit} from './agent-machine.ts';
-import {startMachine} from './machine.ts';
+import {type Machine, startMachine} from './machine.ts';
 
 const mib = 1024 * 1024;
 const units = fileURLToPath(new URL('../../../packaging/systemd/', import.meta.url));
@@ -171,8 +176,10 @@ test.serial('a host without the key and without secrets has a service that says 
     'cellar/cellar.conf': '[cell]\nname = cell1\n',
     'ceph/ceph.conf': '',
   };
-  await using machine = await startMachine({etc});
+  const facts = '/usr/lib/cellar/bin/node /usr/lib/cellar/app/test/packaging/systemd/facts.ts';
+  await using machine = await startMachine({etc, dropins: {[unit]: `ExecStartPre=${facts}\n`}});
   await machine.systemctl('start', unit);
+  seesTheHost(t, machine);
   t.is((await machine.show(unit, 'StatusText'))['StatusText'], 'serving cell cell1; registration: off; no fills');
   await machine.systemctl('stop', unit);
   writeFileSync(machine.path('/etc/cellar/cellar.conf'), '[agent]\nno_such_option = 1\n');
@@ -181,6 +188,55 @@ test.serial('a host without the key and without secrets has a service that says 
   t.deepEqual(failed, {ActiveState: 'failed', ExecMainStatus: '78', NRestarts: '0'}, 'and is not started again');
   t.regex(machine.log(unit), /no_such_option/);
 });
+
+/** The sandbox hides most of /proc, and /dev/kvm; what the agent writes into the compute node is right all the same. */
+function seesTheHost(t: ExecutionContext, machine: Machine): void {
+  const {facts} = lines(machine).find(line => 'facts' in line) as {facts: Inventory};
+  t.is(facts.vcpus, cpus().length);
+  t.is(facts.memory_mb, Math.floor(totalmem() / mib));
+  t.is(facts.host_ip, hostAddress.value());
+  t.true(facts.hypervisor_version > 0);
+  t.is(facts.supported_hv_specs[0]?.hv_type, existsSync('/dev/kvm') ? 'kvm' : 'qemu');
+}
+
+test.serial(
+  'a request that waits while the configuration is wrong: once it is mended a restart is all it takes',
+  async t => {
+    const {host, origin} = new URL(await deadUrl());
+    const etc = {
+      'nova/nova.conf': '[DEFAULT]\nhost = a\n',
+      'cellar/cellar.conf': '[agent]\nno_such_option = 1\n',
+      'ceph/ceph.conf': '',
+    };
+    const dropins = {'cellar-facade.socket': `[Socket]\nListenStream=\nListenStream=${host}\n`};
+    await using machine = await startMachine({etc, dropins});
+    const sockets = ['cellar-agent.socket', 'cellar-facade.socket'];
+    await machine.systemctl('start', ...sockets);
+    const waiting = createConnection(machine.path('/run/cellar/cellar.sock')).on('error', () => {});
+    t.teardown(() => waiting.destroy());
+    const result = async (name: string) => (await machine.show(name, 'Result'))['Result'];
+    await until(async () => (await result('cellar-agent.socket')) === 'trigger-limit-hit');
+    t.like(await machine.show(unit, 'ActiveState', 'Result'), {ActiveState: 'failed', Result: 'exit-code'});
+
+    rewrite(machine, `[facade]\nlisten = ${host}\nupstream = http://127.0.0.1:9\n`);
+    await machine.systemctl('stop', 'cellar-facade.socket');
+    await machine.systemctl('restart', 'cellar-agent.socket', 'cellar-agent');
+    const active = async (...names: string[]) => (await machine.systemctl('is-active', ...names)).trim();
+    t.is(await active(unit, 'cellar-agent.socket'), 'active\nactive');
+    t.is(
+      answer(t, await cellar(['status', '--json', '--socket', machine.path('/run/cellar/cellar.sock')]))['host'],
+      'a',
+    );
+
+    // the agent has the facade's port: a socket that is enabled now gets it with the next restart, and waits where the agent does not
+    await machine.systemctl('enable', 'cellar-facade.socket');
+    await machine.systemctl('restart', 'cellar-agent');
+    t.is(await active(unit, ...sockets), 'active\nactive\nactive');
+    await machine.systemctl('stop', unit);
+    t.is(await active('cellar-facade.socket'), 'active');
+    t.true((await fetch(`${origin}/versions`)).status > 0, 'who asks has started it');
+  },
+);
 
 test.serial('cellar-registrar runs under its unit', async t => {
   const conf = '[DEFAULT]\ntransport_url = rabbit://nobody:s3cr3t@127.0.0.1:1/\n';
@@ -208,13 +264,13 @@ test.serial('cellar-registrar runs under its unit', async t => {
   t.false(machine.log(name).includes('s3cr3t'));
 });
 
-const lines = (machine: AgentMachine): Record<string, unknown>[] =>
+const lines = (machine: Machine): Record<string, unknown>[] =>
   machine
     .log(unit)
     .split('\n')
     .flatMap(line => (line.startsWith('{') ? [JSON.parse(line)] : []));
 
-const rewrite = (machine: AgentMachine, text: string) => writeFileSync(machine.path('/etc/cellar/cellar.conf'), text);
+const rewrite = (machine: Machine, text: string) => writeFileSync(machine.path('/etc/cellar/cellar.conf'), text);
 
 const until = (condition: () => Promise<boolean>) =>
   waitFor('the condition', async () => {
