@@ -70,7 +70,7 @@ export const registrarOptions = {
     }),
     projects: ours(list(filled(string())), {
       default: '',
-      help: 'A token must be of one of these projects, by name or id; empty: of any.',
+      help: "A token must be of one of these projects: by id, or by name in the domain of the registrar's own project (project_domain_name or project_domain_id of its login, else the default domain); empty: of any.",
       reason: 'The role says enough where only services have it.',
     }),
     client_ca: oursIfSet(filled(string()), {
@@ -88,7 +88,7 @@ export const registrarOptions = {
     }),
     staging_cells: ours(list(filled(string())), {
       default: '',
-      help: 'Cells, by name or uuid, whose hosts are not to be scheduled onto: the nova-compute of a host is disabled before the host is mapped there.',
+      help: 'Staging cells, by name or uuid: cells in which hosts wait, and are not scheduled onto, until `cellar host move` takes them to the cell they are for. Such a cell is one like others, with a message bus, a database and a conductor; make it first, with `nova-manage cell_v2 create_cell`: while a name here is that of no cell, no host of any cell is mapped. A host that registers there needs its nova-compute, which is disabled before the host is mapped; until it has started once, the agent waits.',
       reason: 'None: a mapped host is a host in use.',
     }),
     rate_limit: ours(atLeast(0), {

@@ -3,7 +3,7 @@ import type {CellarConfig} from '../config/load.ts';
 import {rabbitOptions} from '../daemon/rabbit.ts';
 import {registrarOptions} from '../daemon/registrar.ts';
 import {ApiDatabase} from '../nova/api-database.ts';
-import type {MoveFacts} from '../nova/move.ts';
+import type {MoveFacts} from '../nova/move-facts.ts';
 import {Conductor} from '../oslo/conductor.ts';
 import {RpcClient} from '../oslo/rpc.ts';
 import {RegistrarClient, type RegistrarClientOptions} from '../registrar/client.ts';

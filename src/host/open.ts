@@ -4,12 +4,16 @@ import {asCellarError, CellarError} from '../core/errors.ts';
 import {Session} from '../keystone/session.ts';
 import {ComputeApi} from '../nova/compute-api.ts';
 import {Journal} from '../nova/journal.ts';
-import {type MoveFacts, type MoveGoal, noteOf, planMove, reminders, type Step} from '../nova/move.ts';
+import {planMove} from '../nova/move.ts';
+import {agent, arrived, compute, type MoveFacts, type MoveGoal} from '../nova/move-facts.ts';
+import {noteOf, reminders} from '../nova/move-note.ts';
+import type {Step} from '../nova/move-steps.ts';
 import {carryOut, type MoveActs} from '../nova/moving.ts';
 import {operatorLogin} from './login.ts';
 import {mappingSource} from './mapping.ts';
 
-export type {MoveFacts, MoveGoal, Step} from '../nova/move.ts';
+export type {MoveFacts, MoveGoal} from '../nova/move-facts.ts';
+export type {Step} from '../nova/move-steps.ts';
 
 export type HostTools = AsyncDisposable & {
   /** What Nova, Placement and the registrar say now. */
@@ -23,9 +27,9 @@ export type HostTools = AsyncDisposable & {
 export const disableReason = 'cellar: the host is leaving its cell';
 
 export function openHostTools(config: CellarConfig, env: Readonly<Record<string, string | undefined>>): HostTools {
-  const {auth, session: options, region} = operatorLogin(config, env);
+  const {auth, session: options, region, interface: wanted} = operatorLogin(config, env);
   const session = new Session(auth, options);
-  const valid_interfaces = ['internal', 'public'];
+  const valid_interfaces = wanted === undefined ? ['internal', 'public'] : [wanted];
   const api = new ComputeApi(session, {...options, region_name: region, valid_interfaces});
   const mapping = mappingSource(config, session);
   const journal = new Journal(config.get('cell', 'journal_dir'));
@@ -64,9 +68,8 @@ export function openHostTools(config: CellarConfig, env: Readonly<Record<string,
 }
 
 function actsOf(api: ComputeApi, journal: Journal): MoveActs {
-  const leaving = ({services, note}: MoveFacts, wanted: (binary: string) => boolean) =>
-    services.filter(({id, binary}) => wanted(binary) && note?.services.includes(id) === true);
-  const compute = (binary: string) => binary === 'nova-compute';
+  const leaving = ({services, note}: MoveFacts, wanted: string) =>
+    services.filter(({id, binary}) => binary === wanted && note?.services.includes(id) === true);
   return {
     note: async facts => journal.write(noteOf(facts, new Date())),
     disable: async (facts, signal) => {
@@ -78,11 +81,14 @@ function actsOf(api: ComputeApi, journal: Journal): MoveActs {
     },
     // Nova cannot tell others of a service it does not know, and answers 500 with the row gone: the next look says.
     'delete-agent-service': async (facts, signal) => {
-      for (const {id} of leaving(facts, binary => binary === 'nova-cellar-agent'))
-        await api.deleteService(id, signal).catch(ignore500);
+      for (const {id} of leaving(facts, agent)) await api.deleteService(id, signal).catch(ignore500);
     },
-    'delete-provider': async ({providers}, signal) => {
+    // One that nova-compute of the new cell has made since we looked is its own: its service is there before it.
+    'delete-provider': async ({host, note, providers}, signal) => {
+      const services = await api.services(host, signal);
+      if (arrived({services, note})) return 'left';
       for (const {uuid} of providers) await api.deleteProvider(uuid, signal);
+      return undefined;
     },
   };
 }
@@ -90,7 +96,7 @@ function actsOf(api: ComputeApi, journal: Journal): MoveActs {
 /** Nova shows no node without its nova-compute, and leaves out, without a word, what is in a cell that does not answer. */
 function checkAgrees(host: string, services: MoveFacts['services'], nodes: MoveFacts['nodes']): void {
   const [node] = nodes;
-  if (node === undefined || services.some(({binary}) => binary === 'nova-compute')) return;
+  if (node === undefined || services.some(({binary}) => binary === compute)) return;
   throw new CellarError('unavailable', `Nova shows compute node ${node.name} of ${host}, and no nova-compute`, {
     hint: "its answers disagree, so a cell may not answer: see nova-api's log, and run this again",
     object: host,

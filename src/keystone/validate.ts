@@ -1,16 +1,21 @@
 /** Whose token is this? Asked of Keystone, with a token of our own. */
 import {z} from 'zod';
-import {CellarError} from '../core/errors.ts';
+import {asCellarError, CellarError} from '../core/errors.ts';
 import {exchangeText, type TextAnswer} from '../http/exchange.ts';
 import {showUrl} from '../http/failure.ts';
 import {Transport, type TransportOptions} from '../http/transport.ts';
 import {tokensUrl} from './auth.ts';
 
+type Named = {id: string; name: string};
+
+/** A user or a project. Its name is unique in its domain only. */
+export type OfDomain = Named & {domain?: Named | undefined};
+
 /** What Keystone says of a token that is good. */
 export type TokenFacts = {
-  user: {id: string; name: string};
+  user: OfDomain;
   /** undefined: it is of a domain, of the system, or of nothing. */
-  project: {id: string; name: string} | undefined;
+  project: OfDomain | undefined;
   roles: string[];
 };
 
@@ -33,19 +38,32 @@ export class TokenValidator {
 
   /**
    * What Keystone says now: nothing is remembered, so that a token that was revoked is. `unauthorized` when it does not know
-   * the token; `unavailable` when it does not answer, or not us.
+   * the token; `unavailable` or `timeout` when it does not answer, or not us. Whoever sent the token is told no more than
+   * that: who we are there, and where it is, is in the error's cause.
    */
   async validate(token: string, signal: AbortSignal): Promise<TokenFacts> {
-    for (let again = false; ; again = true) {
-      const own = await this.#asker.token(signal);
-      const answer = await this.#ask(own, token, signal);
-      if (answer.status === 401 && !again) this.#asker.invalidate(own);
-      else return this.#read(answer);
+    let answer: TextAnswer;
+    try {
+      answer = await this.#answer(token, signal);
+    } catch (thrown) {
+      const error = asCellarError(thrown);
+      throw signal.aborted || error.kind === 'cancelled' ? error : notNow(error);
     }
+    return this.#read(answer);
   }
 
   close(): void {
     this.#transport.close();
+  }
+
+  /** A token of our own that is refused is renewed once. */
+  async #answer(token: string, signal: AbortSignal): Promise<TextAnswer> {
+    for (let again = false; ; again = true) {
+      const own = await this.#asker.token(signal);
+      const answer = await this.#ask(own, token, signal);
+      if (answer.status !== 401 || again) return answer;
+      this.#asker.invalidate(own);
+    }
   }
 
   #ask(own: string, token: string, signal: AbortSignal): Promise<TextAnswer> {
@@ -70,17 +88,26 @@ export class TokenValidator {
       });
     }
     const what = `GET ${showUrl(this.#url)} to validate a token: ${statusLine}`;
-    throw new CellarError('unavailable', status === 200 ? `${what}: the answer is not Keystone's` : what, {
-      hint: status === 403 ? 'the login that validates tokens needs the role service or admin' : 'try again',
+    const why = new CellarError('unavailable', status === 200 ? `${what}: the answer is not Keystone's` : what, {
+      ...(status === 403 && {hint: 'the login that validates tokens needs the role service or admin'}),
     });
+    throw notNow(why);
   }
 }
 
+/** In words that are for strangers too. */
+const notNow = (why: CellarError): CellarError =>
+  new CellarError(why.kind === 'timeout' ? 'timeout' : 'unavailable', 'the token cannot be validated now', {
+    hint: 'the log of the service that asked Keystone says why',
+    cause: why,
+  });
+
 const named = z.object({id: z.string(), name: z.string()});
+const ofDomain = named.extend({domain: named.optional().catch(undefined)});
 const answer = z.object({
   token: z.object({
-    user: named,
-    project: named.optional(),
+    user: ofDomain,
+    project: ofDomain.optional(),
     roles: z.array(z.object({name: z.string()})).default([]),
   }),
 });

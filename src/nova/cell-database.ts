@@ -60,12 +60,13 @@ export class CellDatabase {
 
   /**
    * Makes the record. The uuid must be one that no living record has (Nova would overwrite it): ask for it first. Whoever
-   * calls reads it back: between two hosts with the same uuid the later one wins.
+   * calls reads it back: between two hosts with the same uuid the later one wins. A deleted record with the uuid is restored.
    */
   async createNode({uuid, host, hypervisor_hostname, inventory, ratios}: NewNode, signal: AbortSignal): Promise<void> {
     const {supported_hv_specs, ...numbers} = inventory;
     const specs = supported_hv_specs.map(spec => new Draft(classes.hvSpec, spec));
-    const data = {uuid, host, hypervisor_hostname, ...numbers, ...ratios, supported_hv_specs: specs};
+    // A record that is restored keeps what is not said: its mapping went with its service, and discover_hosts would not look.
+    const data = {uuid, host, hypervisor_hostname, mapped: 0, ...numbers, ...ratios, supported_hv_specs: specs};
     await this.#conductor.action(new Draft(classes.computeNode, data), 'create', [], {signal});
   }
 

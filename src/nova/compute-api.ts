@@ -1,7 +1,7 @@
 /** A host as Nova's and Placement's APIs show it, and what they do with its services. Needs the rights of an administrator. */
 import {z} from 'zod';
 import {CellarError} from '../core/errors.ts';
-import type {ComputeServiceRow, HostAggregate, HostNode, HostProvider} from './move.ts';
+import type {ComputeServiceRow, HostAggregate, HostNode, HostProvider} from './move-facts.ts';
 import {Rest, type RestIdentity, type RestOptions} from './rest.ts';
 
 /** Of Pike: services and hypervisors have uuids, and listing them asks no compute. */
@@ -36,10 +36,13 @@ export class ComputeApi {
     }));
   }
 
-  /** The first few that are on the host, of all projects. */
+  /** The first few that are on the host, of all projects, and of those that are deleted and wait to be reclaimed. */
   async servers(host: string, signal: AbortSignal): Promise<{id: string; status: string}[]> {
     const path = `/servers/detail?all_tenants=1&limit=20&host=${encodeURIComponent(host)}`;
-    return read(serverList, await this.#nova.call('GET', path, signal), 'servers').servers;
+    const lists = [path, `${path}&deleted=True&status=SOFT_DELETED`].map(async one => {
+      return read(serverList, await this.#nova.call('GET', one, signal), 'servers').servers;
+    });
+    return (await Promise.all(lists)).flat();
   }
 
   /** Those in progress, to or from the host. */

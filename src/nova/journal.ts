@@ -3,7 +3,7 @@ import {closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmS
 import {join} from 'node:path';
 import {z} from 'zod';
 import {CellarError} from '../core/errors.ts';
-import type {MoveNote} from './move.ts';
+import type {MoveNote} from './move-facts.ts';
 
 const noteSchema = z.object({
   schema: z.literal(1),

@@ -1,11 +1,13 @@
 /** Carrying out the steps of a move: look, do the next one, look again. */
 import {CellarError} from '../core/errors.ts';
-import {type MoveFacts, type MoveGoal, nextStep, planMove, type Step, type StepName} from './move.ts';
+import {nextStep, planMove} from './move.ts';
+import type {MoveFacts, MoveGoal} from './move-facts.ts';
+import type {Step, StepName} from './move-steps.ts';
 
-/** What a step does. Every one may be done twice. */
+/** What a step does. Every one may be done twice. `left`: it was not done, as it is not to be done any more. */
 export type MoveActs = Record<
   Exclude<StepName, 'empty' | 'stop' | 'unmap' | 'arrive'>,
-  (facts: MoveFacts, signal: AbortSignal) => Promise<void>
+  (facts: MoveFacts, signal: AbortSignal) => Promise<unknown>
 >;
 
 export type MoveIo = {
@@ -32,8 +34,7 @@ export async function carryOut(goal: MoveGoal, {facts, acts, onDone}: MoveIo, si
     const times = (done.get(step.name) ?? 0) + 1;
     if (times > patience) throw stuck(step, now.host);
     done.set(step.name, times);
-    await acts[step.name](now, signal);
-    onDone?.(step);
+    if ((await acts[step.name](now, signal)) !== 'left') onDone?.(step);
   }
 }
 

@@ -88,7 +88,8 @@ function clean(value: unknown, depth = 0): unknown {
 /** A text without passwords in its URLs, and of bounded length. */
 function text(value: unknown, limit: number): string {
   if (typeof value !== 'string') return '';
-  const short = value.length > limit ? `${value.slice(0, limit)}…` : value;
+  // Of a URL that is cut nobody sees any more where its password ends.
+  const short = value.length > limit ? `${value.slice(0, limit).replace(/:\/\/\S*$/, '://***')}…` : value;
   return short.replace(/(:\/\/)[^\s/@]*:\S*@/g, '$1***@').toWellFormed();
 }
 

@@ -43,8 +43,8 @@ function logRequests(log: Logger): (handled: Handled) => void {
     const line = {event: 'request', ...fields, ms: Math.round(ms)};
     if (error === undefined) return log.debug(line, 'answered');
     const {kind, message} = error;
-    const cause = (error.cause as CellarError | undefined)?.message;
+    const {message: cause, hint} = (error.cause ?? {}) as Partial<CellarError>;
     const level = kind === 'internal' ? 'error' : kind === 'cancelled' ? 'debug' : 'warn';
-    log[level]({...line, kind, ...(cause !== undefined && {cause})}, message);
+    log[level]({...line, kind, ...(cause !== undefined && {cause}), ...(hint !== undefined && {hint})}, message);
   };
 }

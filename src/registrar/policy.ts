@@ -1,6 +1,6 @@
 /** Who may have what done, and which cell a host is in: decisions only, of what Keystone, TLS and Nova say. */
 import {CellarError} from '../core/errors.ts';
-import type {TokenFacts} from '../keystone/validate.ts';
+import type {OfDomain, TokenFacts} from '../keystone/validate.ts';
 import {sameBus} from '../nova/bus.ts';
 import {type Cell, type Claim, fits, listed, nameOf, withHosts} from '../nova/cells.ts';
 import type {ComputeNode, Service} from '../nova/objects.ts';
@@ -8,16 +8,20 @@ import type {HostRequest} from './wire.ts';
 
 /** Who asks, as it is known after the check of what was shown. */
 export type Caller = {
-  /** For the audit log: `user nova in project service`, `certificate compute-1.example`. */
+  /** For the audit log: `user nova (Default) in project service (Default)`, `certificate compute-1.example`. */
   by: string;
   /** The only hosts that may be registered; undefined: any. */
   hosts?: readonly string[];
 };
 
-export type TokenRules = {roles: readonly string[]; projects: readonly string[]};
+/** `domain`: by id or name, where a project that is accepted by its name must be. */
+export type TokenRules = {roles: readonly string[]; projects: readonly string[]; domain: string};
 
+/** With their domains: elsewhere there may be others of the same names. */
 const toldUser = ({user, project}: TokenFacts): string =>
-  `user ${user.name}${project === undefined ? '' : ` in project ${project.name}`}`;
+  `user ${toldWithDomain(user)}${project === undefined ? '' : ` in project ${toldWithDomain(project)}`}`;
+
+const toldWithDomain = ({name, domain}: OfDomain): string => (domain === undefined ? name : `${name} (${domain.name})`);
 
 /** Whoever may see which cell any host is in, and Nova would tell as much; undefined: not this one. */
 export const administrator = (facts: TokenFacts): Caller | undefined =>
@@ -32,11 +36,18 @@ export function callerOfToken(facts: TokenFacts, rules: TokenRules): Caller {
       hint: 'give it one in its project, or log in as a service user',
     });
   }
-  const accepted = project !== undefined && [project.id, project.name].some(one => rules.projects.includes(one));
-  if (rules.projects.length === 0 || accepted) return {by};
+  if (rules.projects.length === 0 || (project !== undefined && isAccepted(project, rules))) return {by};
   throw new CellarError('forbidden', `${by} is not of a project that may register hosts`, {
     hint: 'see [registrar] projects',
   });
+}
+
+/** Whoever may make projects in a domain of his own chooses their names. */
+function isAccepted({id, name, domain}: OfDomain, {projects, domain: ours}: TokenRules): boolean {
+  if (projects.includes(id)) return true;
+  // Keystone takes a domain's name in any case.
+  const here = [domain?.id, domain?.name].some(one => one?.toLowerCase() === ours.toLowerCase());
+  return here && projects.includes(name);
 }
 
 /** As much of a TLS peer's certificate as counts. */

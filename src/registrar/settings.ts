@@ -8,6 +8,7 @@ import {CellarError} from '../core/errors.ts';
 import {type Login, loginOptions} from '../daemon/login.ts';
 import {isLoopback} from '../daemon/own-address.ts';
 import {rabbitOptions} from '../daemon/rabbit.ts';
+import type {AuthOptions} from '../keystone/auth.ts';
 import type {GivenOptions} from '../oslo/options.ts';
 import type {TokenRules} from './policy.ts';
 import type {RegistrarRules} from './registrar.ts';
@@ -41,13 +42,18 @@ export function registrarSettings(config: CellarConfig): RegistrarSettings {
   const {get} = config;
   const auth = get('registrar', 'auth');
   const listen = get('registrar', 'listen');
+  const ours = auth === 'certificate' ? undefined : login(config);
   return {
     listen,
     metricsListen: get('registrar', 'metrics_listen'),
     tls: tlsSettings(config, listen),
     auth,
-    login: auth === 'certificate' ? undefined : login(config),
-    tokenRules: {roles: get('registrar', 'roles'), projects: get('registrar', 'projects')},
+    login: ours,
+    tokenRules: {
+      roles: get('registrar', 'roles'),
+      projects: get('registrar', 'projects'),
+      domain: projectDomain(ours?.auth),
+    },
     certificateNamesHost: get('registrar', 'certificate_names_host'),
     rules: {defaultCell: get('registrar', 'default_cell'), stagingCells: get('registrar', 'staging_cells')},
     rateLimit: get('registrar', 'rate_limit'),
@@ -92,6 +98,12 @@ export function tlsSettings({get}: CellarConfig, listen: Address): SecureContext
     });
   }
   return context;
+}
+
+/** The domain of the login's own project, by id or name; Keystone's default domain where the login does not say. */
+function projectDomain(auth: Partial<AuthOptions> = {}): string {
+  const {project_domain_id, project_domain_name, default_domain_id, default_domain_name} = auth;
+  return project_domain_id || project_domain_name || default_domain_id || default_domain_name || 'default';
 }
 
 function login(config: CellarConfig): Login {

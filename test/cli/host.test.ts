@@ -1,4 +1,4 @@
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -66,12 +66,13 @@ test('host register tells a refusal at once, a wait that ends, and that nobody r
   }
 });
 
-/** Keystone, Nova, Placement and the registrar of one host that is up in cell1: what a dry run asks. */
+/** Keystone, Nova, Placement and the registrar of one host that is up in cell1: what a dry run asks, as a value or by what was asked before. */
 async function cloud(t: ExecutionContext) {
   const service = {id: 's1', binary: 'nova-compute', state: 'up', status: 'enabled', disabled_reason: null};
   const answers: Record<string, unknown> = {
     '/compute/os-services?host=compute-1': {services: [service]},
     '/compute/servers/detail?all_tenants=1&limit=20&host=compute-1': {servers: []},
+    '/compute/servers/detail?all_tenants=1&limit=20&host=compute-1&deleted=True&status=SOFT_DELETED': {servers: []},
     '/compute/os-migrations?host=compute-1': {migrations: []},
     '/compute/os-aggregates': {aggregates: [{id: 3, name: 'ssd', hosts: ['compute-1']}]},
     '/compute/os-hypervisors/detail?limit=500': {
@@ -80,15 +81,21 @@ async function cloud(t: ExecutionContext) {
     [`/compute/os-hypervisors/detail?limit=500&marker=${node?.uuid}`]: {hypervisors: []},
     '/v1/hosts/compute-1': {schema: 1, host: 'compute-1', cell},
   };
-  const server = await startServer(({method, path, count}, response) => {
+  const server = await startServer(({method, path: whole, count}, response) => {
+    const path = whole.replace('/internal/', '/');
     if (method === 'POST') {
-      const endpoints = (type: string) => [
-        {interface: 'public', region: 'R', region_id: 'R', url: `${server.url}/${type}`},
-      ];
+      const endpoints = (type: string) =>
+        ['public', 'internal'].map(name => ({
+          interface: name,
+          region: 'R',
+          region_id: 'R',
+          url: `${server.url}${name === 'public' ? '' : '/internal'}/${type}`,
+        }));
       const catalog = ['compute', 'placement'].map(type => ({type, name: type, endpoints: endpoints(type)}));
       return sendToken(response, count, {catalog});
     }
-    if (path in answers) return sendJson(response, 200, answers[path]);
+    const known = answers[path];
+    if (known !== undefined) return sendJson(response, 200, typeof known === 'function' ? known() : known);
     if (path.startsWith('/placement')) return sendJson(response, 200, {resource_providers: []});
     sendJson(response, 404, {});
   });
@@ -108,8 +115,10 @@ async function cloud(t: ExecutionContext) {
     OS_PROJECT_NAME: 'admin',
     OS_PROJECT_DOMAIN_NAME: 'Default',
   };
-  const run = (...args: string[]) => cellar(['host', ...args, '--config-file', file], {env});
-  return {server, run, answers, service};
+  const runWith = (more: Record<string, string>, ...args: string[]) =>
+    cellar(['host', ...args, '--config-file', file], {env: {...env, ...more}});
+  const run = (...args: string[]) => runWith({}, ...args);
+  return {server, run, runWith, answers, service, journal: join(dir, 'moves')};
 }
 
 test('host move --dry-run prints the steps as they stand, and only asks', async t => {
@@ -144,6 +153,59 @@ test('host move --dry-run prints the steps as they stand, and only asks', async 
   );
   t.deepEqual([...new Set(server.seen.map(({method}) => method))].toSorted(), ['GET', 'POST']);
   t.true(server.seen.every(({method, path}) => method === 'GET' || path === '/v3/auth/tokens'));
+});
+
+test('the endpoints are the internal ones, unless the login names another interface', async t => {
+  const {server, runWith} = await cloud(t);
+  for (const [env, internal] of [
+    [{}, true],
+    [{OS_INTERFACE: 'public'}, false],
+    [{OS_ENDPOINT_TYPE: 'publicURL'}, false],
+    [{OS_INTERFACE: 'internal', OS_ENDPOINT_TYPE: 'publicURL'}, true],
+  ] as const) {
+    const before = server.seen.length;
+    const {code, stderr} = await runWith(env, 'status');
+    t.is(code, 0, stderr);
+    const asked = server.seen.slice(before).filter(({path}) => /compute|placement/.test(path.replace('compute-1', '')));
+    t.true(asked.length > 5);
+    t.true(
+      asked.every(({path}) => path.startsWith('/internal/') === internal),
+      JSON.stringify(env),
+    );
+  }
+});
+
+test("a provider that is left is deleted; not one of nova-compute's that came since Nova was looked at", async t => {
+  const {server, run, answers, service, journal} = await cloud(t);
+  mkdirSync(journal);
+  const nodes = [{name: node?.name, uuid: node?.uuid}];
+  const note = {schema: 1, host: 'compute-1', since: '2026-11-22T00:00:00Z', services: ['s1'], nodes, aggregates: []};
+  const provider = {uuid: node?.uuid, name: node?.name};
+  const deleted = () => server.seen.filter(({method}) => method === 'DELETE').map(({path}) => path);
+  let [looked, comes] = [0, true];
+  Object.assign(answers, {
+    '/compute/os-services?host=compute-1': () => {
+      looked += 1;
+      return {services: comes && looked > 1 ? [{...service, id: 's8'}] : []};
+    },
+    '/compute/os-hypervisors/detail?limit=500': {hypervisors: []},
+    '/v1/hosts/compute-1': {schema: 1, host: 'compute-1', cell: null},
+    [`/placement/resource_providers?uuid=${node?.uuid}`]: () => ({
+      resource_providers: deleted().length > 0 ? [] : [provider],
+    }),
+    [`/placement/resource_providers/${node?.uuid}/allocations`]: {allocations: {}},
+  });
+  writeFileSync(join(journal, 'compute-1.json'), JSON.stringify(note));
+  const left = await run('move', 'compute-1', '--to', 'cell2');
+  t.is(left.code, 1);
+  t.regex(left.stderr, /^cellar: compute-1 is not yet in cell cell2$/m);
+  t.notRegex(left.stderr, /done: /);
+  t.deepEqual(deleted(), []);
+  t.is(looked, 3, 'at first, before it is deleted, and after it');
+  comes = false;
+  const again = await run('move', 'compute-1', '--to', 'cell2');
+  t.regex(again.stderr, /^done: delete what Nova left of it in Placement: compute-1\.example/m);
+  t.deepEqual(deleted(), [`/internal/placement/resource_providers/${node?.uuid}`]);
 });
 
 test('answers of Nova that do not fit each other are none', async t => {

@@ -39,6 +39,9 @@ test('what Nova and Placement list of a host is read; who is asked for what is s
       ],
     },
     '/compute/servers/detail?all_tenants=1&limit=20&host=c%2F1': {servers: [{id: 'a', status: 'ACTIVE', name: 'x'}]},
+    '/compute/servers/detail?all_tenants=1&limit=20&host=c%2F1&deleted=True&status=SOFT_DELETED': {
+      servers: [{id: 'b', status: 'SOFT_DELETED', name: 'y'}],
+    },
     '/compute/os-migrations?host=c%2F1': {
       migrations: ['running', 'finished', 'confirmed', 'error', 'done', 'pre-migrating'].map((status, id) => ({
         id,
@@ -69,7 +72,10 @@ test('what Nova and Placement list of a host is read; who is asked for what is s
     {id: 's1', binary: 'nova-compute', state: 'up', status: 'disabled', reason: 'x'},
     {id: 's2', binary: 'nova-cellar-agent', state: 'down', status: 'enabled', reason: null},
   ]);
-  t.deepEqual(await api.servers('c/1', signal()), [{id: 'a', status: 'ACTIVE'}]);
+  t.deepEqual(await api.servers('c/1', signal()), [
+    {id: 'a', status: 'ACTIVE'},
+    {id: 'b', status: 'SOFT_DELETED'},
+  ]);
   t.deepEqual(
     (await api.migrations('c/1', signal())).map(({status}) => status),
     ['running', 'finished', 'pre-migrating'],

@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'ava';
 import {Journal} from '../../src/nova/journal.ts';
-import type {MoveNote} from '../../src/nova/move.ts';
+import type {MoveNote} from '../../src/nova/move-facts.ts';
 
 const note: MoveNote = {
   schema: 1,

@@ -1,52 +1,29 @@
 import test from 'ava';
-import {CellarError} from '../../src/core/errors.ts';
+import {nextStep, planMove} from '../../src/nova/move.ts';
+import type {MoveFacts, MoveGoal} from '../../src/nova/move-facts.ts';
+import type {StepName} from '../../src/nova/move-steps.ts';
 import {
-  type MoveFacts,
-  type MoveGoal,
-  type MoveNote,
-  nextStep,
-  noteOf,
-  planMove,
-  reminders,
-  type StepName,
-} from '../../src/nova/move.ts';
-import {carryOut, type MoveActs} from '../../src/nova/moving.ts';
-import {fails} from '../helpers/fails.ts';
+  back,
+  cell1,
+  cell2,
+  facts,
+  gone,
+  leave,
+  more,
+  node,
+  note,
+  noted,
+  other,
+  service,
+  toCell2,
+} from './moving-host.ts';
 
-const cell1 = {name: 'cell1', uuid: 'ce110001-0000-4000-8000-000000000001'};
-const cell2 = {name: 'cell2', uuid: 'ce110002-0000-4000-8000-000000000002'};
-const node = {name: 'compute-1.example', uuid: 'aaaaaaaa-0000-4000-8000-000000000001'};
-const toCell2: MoveGoal = {to: {name: 'cell2'}};
-const leave: MoveGoal = {to: undefined};
-
-const service = (binary: string, id: string, more: object = {}) =>
-  ({id, binary, state: 'down', status: 'disabled', reason: null, ...more}) as MoveFacts['services'][number];
-
-/** A host that is in cell1, empty, and off. */
-const facts: MoveFacts = {
-  host: 'compute-1',
-  services: [service('nova-compute', 's1'), service('nova-cellar-agent', 's2')],
-  servers: [],
-  migrations: [],
-  aggregates: [{id: 3, name: 'ssd'}],
-  nodes: [node],
-  providers: [{...node, allocations: 0}],
-  mapped: cell1,
-  note: undefined,
-};
-const note: MoveNote = {
-  schema: 1,
-  host: 'compute-1',
-  since: '2026-11-22T00:00:00Z',
-  services: ['s1', 's2'],
-  nodes: [node],
-  aggregates: facts.aggregates,
-};
-const noted = {...facts, note};
-const back = [service('nova-compute', 's8', {state: 'up', status: 'enabled'})];
-const more = [...facts.aggregates, {id: 4, name: 'fast'}];
-const other = {name: 'compute-1-b.example', uuid: 'aaaaaaaa-0000-4000-8000-000000000002'};
-const gone = {...noted, services: [], nodes: [], aggregates: [], providers: [], mapped: null};
+const onlyAgent = {...facts, nodes: [], providers: [], services: [service('nova-cellar-agent', 's2')]};
+/** nova-compute of cell2, with that of cell1 not deleted yet. */
+const both = (state: 'up' | 'down') => ({
+  ...noted,
+  services: [...facts.services, service('nova-compute', 's8', {state, status: 'enabled'})],
+});
 
 test('the next step, by what Nova says', t => {
   const enabled = [service('nova-compute', 's1', {status: 'enabled'})];
@@ -142,13 +119,9 @@ test('the next step, by what Nova says', t => {
     ['only its mapping is known', {...gone, note: undefined, mapped: cell1}, leave, 'unmap', 'blocked'],
     ['its node is not shown', {...facts, nodes: []}, toCell2, 'note', 'blocked'],
     ['its node is not shown, and it only leaves', {...facts, nodes: []}, leave, 'note', 'blocked'],
-    [
-      'nova-compute was never there',
-      {...facts, nodes: [], services: [service('nova-cellar-agent', 's2')]},
-      leave,
-      'note',
-      'todo',
-    ],
+    ['nova-compute was never there', onlyAgent, leave, 'note', 'blocked'],
+    ['nova-compute was never there, nor mapped', {...onlyAgent, mapped: null}, toCell2, 'note', 'blocked'],
+    ['its agent only is there', {...onlyAgent, mapped: cell2}, toCell2, undefined, undefined],
     ['it is mapped to no cell', {...facts, mapped: null}, toCell2, 'note', 'blocked'],
     ['it is mapped to no cell, and only leaves', {...facts, mapped: null}, leave, 'note', 'todo'],
     ['noted, and mapped to no cell', {...noted, mapped: null}, toCell2, 'delete-service', 'todo'],
@@ -162,12 +135,31 @@ test('the next step, by what Nova says', t => {
     ['it got into one more aggregate', {...noted, aggregates: more}, toCell2, 'note', 'todo'],
     ['it got out of its aggregate', {...noted, aggregates: []}, toCell2, 'delete-service', 'todo'],
     ['it got one more node', {...noted, nodes: [node, other]}, leave, 'note', 'todo'],
+    ['its new cell gave it an aggregate', {...both('down'), aggregates: more}, toCell2, 'delete-service', 'todo'],
+    ['it runs there, and its mapping is the old one', both('up'), toCell2, 'stop', 'blocked'],
+    ['it runs there, and is not mapped', {...both('up'), mapped: null}, toCell2, 'stop', 'blocked'],
+    ['it was stopped there, and is not mapped', {...both('down'), mapped: null}, toCell2, 'delete-service', 'todo'],
     [
-      'its new cell gave it an aggregate',
-      {...noted, services: [...facts.services, ...back], aggregates: more},
+      'what was of its old cell is deleted',
+      {...both('up'), services: back, mapped: null},
       toCell2,
-      'delete-service',
-      'todo',
+      'arrive',
+      'blocked',
+    ],
+    [
+      'it is mapped there before its old nova-compute went',
+      {...both('up'), mapped: cell2},
+      toCell2,
+      'arrive',
+      'blocked',
+    ],
+    ['so it is, and was stopped', {...both('down'), mapped: cell2}, toCell2, 'arrive', 'blocked'],
+    [
+      'its old agent only was forgotten',
+      {...noted, services: [service('nova-cellar-agent', 's2'), ...back], mapped: cell2},
+      toCell2,
+      undefined,
+      undefined,
     ],
     ['nobody knows which cell it is in', {...facts, mapped: undefined}, toCell2, 'note', 'blocked'],
     ['nobody knows, and it only leaves', {...facts, mapped: undefined}, leave, 'note', 'todo'],
@@ -242,98 +234,42 @@ test('what came back to the old cell is another nova-compute, and is told so', t
   t.regex(nextStep(planMove({...gone, mapped: cell1}, toCell2))?.why ?? '', /has no nova-compute any more/);
 });
 
+test('the nova-compute of the old cell is not left behind: deleting it later would take the new mapping along', t => {
+  const step = nextStep(planMove({...both('up'), mapped: cell2}, toCell2));
+  t.regex(step?.why ?? '', /is mapped to cell cell2 .*has the nova-compute that was noted on 2026-11-22T00:00:00Z/);
+  t.regex(step?.mend ?? '', new RegExp(`delete_host --cell_uuid ${cell2.uuid} --host compute-1\``));
+  t.regex(step?.mend ?? '', /if it is of cell cell2, move the note away/);
+});
+
+test('what runs in the new cell is stopped before the nova-compute of the old one is deleted, and told apart from it', t => {
+  t.regex(nextStep(planMove(both('up'), toCell2))?.why ?? '', /^nova-compute of another cell runs on compute-1/);
+  const old = {...both('up'), services: [service('nova-compute', 's1', {state: 'up'}), ...back]};
+  t.regex(nextStep(planMove(old, toCell2))?.why ?? '', /^nova-compute of compute-1 would make again/);
+});
+
+test('deleted servers that wait to be reclaimed are told with what shows and ends them', t => {
+  const waiting = {id: 'a', status: 'SOFT_DELETED'};
+  const step = nextStep(planMove({...noted, servers: [waiting]}, leave));
+  t.regex(step?.why ?? '', /has servers: a \(SOFT_DELETED\)/);
+  t.regex(step?.mend ?? '', /delete --force`.*--deleted --status SOFT_DELETED --host compute-1`/);
+  t.regex(
+    nextStep(planMove({...noted, servers: [waiting, {id: 'b', status: 'ACTIVE'}]}, leave))?.mend ?? '',
+    /^migrate/,
+  );
+});
+
+test('a node that only the agent made is not left for discover_hosts to map again', t => {
+  t.regex(nextStep(planMove(onlyAgent, leave))?.mend ?? '', /start nova-compute there once/);
+  const mapped = {...gone, mapped: cell1};
+  for (const [nodes, mend] of [
+    [[node], /^`nova-manage cell_v2 delete_host/],
+    [[], /start nova-compute there once, and move the note away .*; else `nova-manage cell_v2 delete_host/],
+  ] as const) {
+    t.regex(nextStep(planMove({...mapped, note: {...note, nodes}}, leave))?.mend ?? '', mend);
+  }
+});
+
 test('the cell may be named by its uuid', t => {
   t.is(nextStep(planMove({...gone, mapped: cell2}, {to: {uuid: cell2.uuid.toUpperCase()}})), undefined);
   t.is(nextStep(planMove({...gone, mapped: cell1}, {to: {uuid: cell2.uuid}}))?.name, 'unmap');
-});
-
-test('a note keeps what it has, and gets what the host has got since', t => {
-  const now = new Date('2026-11-23T00:00:00Z');
-  t.deepEqual(noteOf(facts, now), {...note, since: now.toISOString()});
-  const since = {...noted, services: back, aggregates: [{id: 4, name: 'fast'}], nodes: [other]};
-  t.deepEqual(noteOf(since, now), {...note, nodes: [node, other], aggregates: more});
-  t.deepEqual(noteOf(gone, now), note);
-});
-
-test('the aggregates it was in are told with the command that adds it again', t => {
-  t.true(reminders(noted).some(one => one.includes('openstack aggregate add host 3 compute-1')));
-  t.false(reminders({...noted, note: undefined}).some(one => one.includes('aggregate add')));
-});
-
-/** A Nova that does what the steps ask for, and can be made to die after each write. */
-function nova(start: MoveFacts, dies: () => boolean = () => false) {
-  let now = start;
-  const done: StepName[] = [];
-  const act = (name: StepName, change: (facts: MoveFacts) => Partial<MoveFacts>) => async (seen: MoveFacts) => {
-    now = {...now, ...change(seen)};
-    done.push(name);
-    if (dies()) throw new CellarError('cancelled', 'killed');
-  };
-  const without = (binary: string) => now.services.filter(one => one.binary !== binary);
-  const acts: MoveActs = {
-    note: act('note', seen => ({note: noteOf(seen, new Date())})),
-    disable: act('disable', () => ({services: now.services.map(one => ({...one, status: 'disabled' as const}))})),
-    'delete-service': act('delete-service', () => ({
-      services: without('nova-compute'),
-      nodes: [],
-      aggregates: [],
-      mapped: null,
-    })),
-    'delete-agent-service': act('delete-agent-service', () => ({services: without('nova-cellar-agent')})),
-    'delete-provider': act('delete-provider', () => ({providers: []})),
-  };
-  return {acts, done, facts: async () => now, set: (more: Partial<MoveFacts>) => (now = {...now, ...more})};
-}
-
-const signal = () => AbortSignal.timeout(10_000);
-const enabled = [service('nova-compute', 's1', {status: 'enabled'}), service('nova-cellar-agent', 's2')];
-
-test('it does one step after the other, stops where somebody else must act, and goes on from there', async t => {
-  const host = nova({...facts, services: enabled});
-  const error = await fails(t, carryOut(toCell2, host, signal()), 'conflict', /^compute-1 is not yet in cell cell2$/);
-  t.regex(error.hint ?? '', /transport_url.*then run this again$/);
-  const all = ['note', 'disable', 'delete-service', 'delete-agent-service', 'delete-provider'];
-  t.deepEqual(host.done, all);
-  await fails(t, carryOut(toCell2, host, signal()), 'conflict', /not yet in cell cell2/);
-  t.deepEqual(host.done, all, 'nothing is done twice');
-  host.set({services: [service('nova-compute', 's8', {state: 'up', status: 'enabled'})], mapped: cell2, nodes: [node]});
-  const ended = await carryOut(toCell2, host, signal());
-  t.deepEqual(ended.note?.aggregates, [{id: 3, name: 'ssd'}], 'what it was is still known');
-  t.deepEqual(host.done, all);
-});
-
-test('killed after any step, the next run goes on, and every step is done once', async t => {
-  let left = 1;
-  const host = nova({...facts, services: enabled}, () => left-- > 0);
-  for (let run = 0; run < 10; run += 1) {
-    left = 1;
-    const error = await t.throwsAsync(carryOut(leave, host, signal()).then(() => Promise.reject(new Error('the end'))));
-    if (error?.message === 'the end') break;
-    t.is(error?.message, 'killed');
-  }
-  t.deepEqual(host.done, ['note', 'disable', 'delete-service', 'delete-agent-service', 'delete-provider']);
-});
-
-test('a host with servers is disabled and nothing else', async t => {
-  const host = nova({...facts, services: enabled, servers: [{id: 'a', status: 'ACTIVE'}]});
-  await fails(t, carryOut(leave, host, signal()), 'conflict', /compute-1 has servers: a \(ACTIVE\)/);
-  t.deepEqual(host.done, ['note', 'disable']);
-});
-
-test('a step that Nova does not show as done is not done for ever', async t => {
-  const host = nova(noted);
-  let times = 0;
-  const acts = {
-    ...host.acts,
-    'delete-service': async () => {
-      times += 1;
-    },
-  };
-  await fails(
-    t,
-    carryOut(leave, {...host, acts}, signal()),
-    'unavailable',
-    /was done 3 times, and Nova does not show it/,
-  );
-  t.is(times, 3);
 });

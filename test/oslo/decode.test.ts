@@ -112,6 +112,21 @@ test('what is nested as deeply as fits, and what is too large, is no harm', t =>
   t.throws(() => decodeReply(Buffer.alloc(11, ' '), 10), {message: /11 bytes, and 10 are read/});
 });
 
+test('a URL that a text is cut in shows no password', t => {
+  const secret = 's3cr3t-s3cr3t';
+  const whole = `mysql+pymysql://nova:${secret}@db.example/nova`;
+  for (let before = 945; before <= 1000; before += 1) {
+    const said = `${'x'.repeat(before)} ${whole} and more`;
+    const failure = {class: 'X', module: 'm', message: said, args: [said], kwargs: {said}, tb: [said.repeat(2)]};
+    const read = readFailure(JSON.stringify(failure));
+    const all = JSON.stringify([read.message, read.args, read.kwargs, read.traceback]);
+    t.false(all.includes('s3cr'), all.slice(-100));
+    t.true(read.message.endsWith('…'), read.message.slice(-10));
+  }
+  const [known] = readFailure(JSON.stringify({class: 'X', args: [`(${whole}) is down`]})).args;
+  t.is(known, '(mysql+pymysql://***@db.example/nova) is down');
+});
+
 test('the answers that were recorded of a conductor are read', t => {
   const {result, ending, msgId, uniqueId, failure} = decodeReply(Buffer.from(wrapped(reply)));
   t.deepEqual([ending, msgId, uniqueId, failure], [true, 'a', 'b', undefined]);

@@ -70,7 +70,10 @@ test('where both are asked for, one is not enough, and the certificate still nam
     t.is((await registrar.ask({...show('compute-1'), token: tokens.admin, tls: showing(pair)})).status, 200);
   t.is((await registrar.ask({token: tokens.admin, tls: showing(compute1)})).status, 403, 'to see, and no more');
   const audit = registrar.lines().find(line => line['audit'] === true);
-  t.regex(String(audit?.['by']), /^user nova in project service, certificate compute-1 \(serial 0?2\)$/);
+  t.regex(
+    String(audit?.['by']),
+    /^user nova \(Default\) in project service \(Default\), certificate compute-1 \(serial 0?2\)$/,
+  );
 });
 
 test('certificate_names_host = false: any certificate of ours registers any host', async t => {

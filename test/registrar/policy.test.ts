@@ -43,24 +43,47 @@ function refusal(act: () => unknown): {kind: ErrorKind; message: string} | undef
   return undefined;
 }
 
-const token = (roles: string[], project?: {id: string; name: string}): TokenFacts => ({
-  user: {id: 'u1', name: 'nova'},
+const home = {id: 'default', name: 'Default'};
+const token = (roles: string[], project?: TokenFacts['project']): TokenFacts => ({
+  user: {id: 'u1', name: 'nova', domain: home},
   project,
   roles,
 });
-const service = {id: 'p1', name: 'service'};
+const service = {id: 'p1', name: 'service', domain: home};
 
 test('a token counts by its roles, and by its project where projects are named', t => {
-  const rules = {roles: ['service', 'cellar'], projects: []};
-  t.deepEqual(callerOfToken(token(['member', 'service'], service), rules), {by: 'user nova in project service'});
-  t.deepEqual(callerOfToken(token(['cellar']), rules), {by: 'user nova'});
+  const domain = 'default';
+  const rules = {roles: ['service', 'cellar'], projects: [], domain};
+  t.deepEqual(callerOfToken(token(['member', 'service'], service), rules), {
+    by: 'user nova (Default) in project service (Default)',
+  });
+  t.deepEqual(callerOfToken(token(['cellar']), rules), {by: 'user nova (Default)'});
   for (const roles of [[], ['admin'], ['Service'], ['servicex']])
     t.is(refusal(() => callerOfToken(token(roles, service), rules))?.kind, 'forbidden', roles.join());
   for (const projects of [['service'], ['p1'], ['other', 'p1']])
-    t.notThrows(() => callerOfToken(token(['service'], service), {roles: ['service'], projects}));
-  for (const facts of [token(['service']), token(['service'], {id: 'p2', name: 'demo'})])
-    t.is(refusal(() => callerOfToken(facts, {roles: ['service'], projects: ['service']}))?.kind, 'forbidden');
-  t.is(refusal(() => callerOfToken(token(['service'], service), {roles: [], projects: []}))?.kind, 'forbidden');
+    t.notThrows(() => callerOfToken(token(['service'], service), {roles: ['service'], projects, domain}));
+  for (const facts of [token(['service']), token(['service'], {id: 'p2', name: 'demo', domain: home})])
+    t.is(refusal(() => callerOfToken(facts, {roles: ['service'], projects: ['service'], domain}))?.kind, 'forbidden');
+  t.is(refusal(() => callerOfToken(token(['service'], service), {roles: [], projects: [], domain}))?.kind, 'forbidden');
+});
+
+test('a project of the same name in another domain is another project, and told so', t => {
+  const theirs = {id: 'd2', name: 'Tenants'};
+  const rules = (projects: string[], domain = 'default') => ({roles: ['service'], projects, domain});
+  const may = (domain: typeof home | undefined, given: ReturnType<typeof rules>) =>
+    refusal(() => callerOfToken(token(['service'], {id: 'p2', name: 'service', domain}), given));
+  t.is(may(theirs, rules(['service']))?.kind, 'forbidden');
+  t.regex(
+    may(theirs, rules(['service']))?.message ?? '',
+    /^user nova \(Default\) in project service \(Tenants\) is not/,
+  );
+  t.is(may(undefined, rules(['service']))?.kind, 'forbidden');
+  t.is(may({id: 'service', name: 'service'}, rules(['service']))?.kind, 'forbidden');
+  t.is(may(theirs, rules(['p2'])), undefined, 'an id is of one project only');
+  for (const domain of ['default', 'Default', 'DEFAULT'])
+    t.is(may(home, rules(['service'], domain)), undefined, domain);
+  for (const domain of ['d2', 'Tenants']) t.is(may(theirs, rules(['service'], domain)), undefined, domain);
+  t.is(may(home, rules(['service'], 'Tenants'))?.kind, 'forbidden');
 });
 
 test('a certificate is of the DNS names in it, or of its common name without any; a wildcard is of nobody', t => {

@@ -53,7 +53,7 @@ test('with a token of a service user a host is mapped; answers hold names and uu
     uuid,
     cell: 'cell1',
     cellUuid: cell.uuid,
-    by: 'user nova in project service',
+    by: 'user nova (Default) in project service (Default)',
     peer: '127.0.0.1',
     requestId: made.headers['x-openstack-request-id'],
   });
@@ -86,7 +86,9 @@ test('without a token, with a strange one, or without the role nobody gets as fa
 });
 
 test('an administrator sees which cell a host is in, and has nothing done', async t => {
-  await using registrar = await startRegistrar({identification: {rules: {roles: ['service'], projects: ['other']}}});
+  await using registrar = await startRegistrar({
+    identification: {rules: {roles: ['service'], projects: ['other'], domain: 'default'}},
+  });
   const show = {method: 'GET', path: '/v1/hosts/compute-1'};
   const shown = await registrar.ask({...show, token: tokens.admin});
   t.is(shown.status, 200, shown.text);
@@ -103,6 +105,24 @@ test('an administrator sees which cell a host is in, and has nothing done', asyn
     ['HostMapping.get_by_host'],
   );
   noSecrets(t, registrar, shown);
+});
+
+test("the registrar's own login is refused: the agent is to come back, and is told nothing of it; the log says what", async t => {
+  await using registrar = await startRegistrar({refused: true});
+  const refused = await registrar.ask();
+  t.is(refused.status, 503, refused.text);
+  t.like(refused.json['error'], {kind: 'unavailable', message: 'the token cannot be validated now'});
+  for (const ours of ['cellar', 'Default', registrar.keystone.url, '/v3']) {
+    t.false(refused.text.replaceAll('cellar-registrar', '').includes(ours), refused.text);
+  }
+  await waitFor('the log', async () => {
+    if (!registrar.lines().some(({event}) => event === 'request')) throw new Error('not yet');
+  });
+  const [line] = registrar.lines().filter(({event}) => event === 'request');
+  t.regex(String(line?.['cause']), /^POST http\S+\/v3\/auth\/tokens for user cellar .*401/);
+  t.regex(String(line?.['hint']), /password/);
+  t.deepEqual(registrar.seen, []);
+  noSecrets(t, registrar, refused);
 });
 
 test('one login at Keystone serves all requests', async t => {

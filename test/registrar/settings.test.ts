@@ -63,8 +63,20 @@ test('who asks for certificates must say whose, and needs TLS; who asks for toke
 test('an unknown name in its section is an error, and defaults are as documented', t => {
   t.regex(whyNot(`${login}${plain}role = x\n`), /role/);
   const {tokenRules, rules, rateLimit, certificateNamesHost} = settingsOf(`${login}${plain}staging_cells = a, b\n`);
-  t.deepEqual(tokenRules, {roles: ['service'], projects: []});
+  t.deepEqual(tokenRules, {roles: ['service'], projects: [], domain: 'default'});
   t.deepEqual(rules, {defaultCell: undefined, stagingCells: ['a', 'b']});
   t.is(rateLimit, 60);
   t.true(certificateNamesHost);
+});
+
+test("a project's name is one of the domain that the login's own project is in", t => {
+  for (const [lines, domain] of [
+    ['project_domain_name = Services\nuser_domain_name = Users\n', 'Services'],
+    ['project_domain_id = d1\nproject_domain_name = Services\n', 'd1'],
+    ['default_domain_name = Services\n', 'Services'],
+    ['default_domain_id = d1\nproject_domain_name = Services\n', 'Services'],
+    ['user_domain_name = Users\n', 'default'],
+  ] as const) {
+    t.is(settingsOf(`${login}${lines}${plain}`).tokenRules.domain, domain, lines);
+  }
 });

@@ -23,8 +23,10 @@ export const host = {host: 'compute-1', node: 'compute-1.example', uuid, cell: '
 /** Tokens that the Keystone of these tests knows, and what they are good for. */
 export const tokens = {service: 's3cr3t-of-a-service', member: 's3cr3t-of-a-member', admin: 's3cr3t-of-an-admin'};
 
-export function startKeystone(): Promise<TestServer> {
+/** `refuses`: our own login there. */
+export function startKeystone({refuses = false} = {}): Promise<TestServer> {
   return startServer(({method, path, headers, count}, response) => {
+    if (method === 'POST' && refuses) return sendJson(response, 401, {error: {message: 'The request you have made'}});
     if (method === 'POST') return sendToken(response, count);
     if (!path.endsWith('/v3/auth/tokens?nocatalog=1')) return sendJson(response, 400, {});
     if (!String(headers['x-auth-token']).startsWith('s3cr3t-token-')) return sendJson(response, 401, {});
@@ -34,8 +36,12 @@ export function startKeystone(): Promise<TestServer> {
       return sendJson(response, 404, {error: {message: `Could not find token: ${subject}.`}});
     }
     const roles = [{id: 'r', name: role}];
-    const user = {id: 'u', name: 'nova', domain: {id: 'default', name: 'Default'}};
-    sendJson(response, 200, {token: {user, roles, project: {id: 'p', name: 'service'}, methods: ['password']}});
+    const domain = {id: 'default', name: 'Default'};
+    const [user, project] = [
+      {id: 'u', name: 'nova', domain},
+      {id: 'p', name: 'service', domain},
+    ];
+    sendJson(response, 200, {token: {user, roles, project, methods: ['password']}});
   });
 }
 
@@ -69,13 +75,15 @@ export type TestRegistrar = AsyncDisposable & {
 export type TestRegistrarOptions = Partial<Pick<RegistrarServerOptions, 'rateLimit' | 'maxRequests' | 'timeouts'>> & {
   tls?: SecureContextOptions;
   identification?: Partial<Identification>;
+  /** Keystone refuses the registrar's own login. */
+  refused?: boolean;
   /** Held before any cell is asked. */
   before?: () => Promise<void>;
 };
 
 export async function startRegistrar(options: TestRegistrarOptions = {}): Promise<TestRegistrar> {
   const {tls, identification = {}, before = async () => {}} = options;
-  const keystone = await startKeystone();
+  const keystone = await startKeystone({refuses: options.refused ?? false});
   const session = new Session(cellarUser(keystone.url), {retries: 0});
   const validator = new TokenValidator(session, keystone.url);
   const log: string[] = [];
@@ -101,7 +109,7 @@ export async function startRegistrar(options: TestRegistrarOptions = {}): Promis
     identification: {
       auth: 'token',
       validate: (token, signal) => validator.validate(token, signal),
-      rules: {roles: ['service'], projects: []},
+      rules: {roles: ['service'], projects: [], domain: 'default'},
       certificateNamesHost: true,
       ...identification,
     },

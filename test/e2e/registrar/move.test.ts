@@ -112,6 +112,11 @@ test.serial('a host with a server stays; without it, it leaves cell1, comes to c
   const disabled = {...before, services: before.services.map(row => ({...row, disabled: isCompute(row) ? 1 : 0}))};
   await move(/has servers: .* \(ACTIVE\)/);
   t.deepEqual(await still(host.name), disabled, 'only disabled');
+  const state = (name: string) =>
+    nova.sql('nova_cell1', `update instances set vm_state = '${name}' where uuid = '${server.id}'`);
+  await state('soft-delete');
+  await move(/has servers: .* \(SOFT_DELETED\)/);
+  await state('active');
   await nova.server.delete(server.id);
 
   const [migrated, orphan] = [await migration(server.id, host.name), randomUUID()];

@@ -120,3 +120,37 @@ test.serial('a record that was deleted is restored under the same uuid, and mapp
   t.is(nodes.length, 1);
   t.is(mappings.length, 1);
 });
+
+test.serial(
+  'a record that was mapped once and deleted since is one that discover_hosts finds when it is restored',
+  async t => {
+    const nova = novaLab();
+    const host = makeHost(t, 'reg-rediscovered', {registration: 'record'});
+    const agent = await host.start();
+    const {node} = await host.becomes('registered');
+    t.is(await agent.stop(), 0);
+    await nova.discoverHosts();
+    const first = await rowsOf(nova, host.name);
+    t.like(first.nodes, [{uuid: node?.uuid, deleted: 0, mapped: 1}]);
+    t.is(first.mappings.length, 1);
+    // As with its nova-compute's service: the mapping goes, and the record keeps that it had one.
+    await nova.sql(
+      'nova_cell1',
+      `update compute_nodes set deleted = id, deleted_at = now() where uuid = '${node?.uuid}'`,
+    );
+    await nova.sql('nova_api', `delete from host_mappings where host = '${host.name}'`);
+    const again = await host.start();
+    await host.becomes('registered');
+    t.is(await again.stop(), 0);
+    const restored = await rowsOf(nova, host.name);
+    t.deepEqual(
+      restored.nodes,
+      first.nodes.map(row => ({...row, mapped: 0})),
+      'the same row',
+    );
+    t.deepEqual(restored.mappings, []);
+    await nova.discoverHosts();
+    const found = await rowsOf(nova, host.name);
+    t.deepEqual([found.nodes, found.mappings], [first.nodes, first.mappings]);
+  },
+);
