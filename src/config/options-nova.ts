@@ -150,21 +150,6 @@ export const novaOptions = {
       help: 'How often a failed request to Glance is tried again.',
       reason: asNova,
     }),
-    connect_retries: novasIfSet(integer(), {help: 'How often a failed connection is tried again.', reason: unset}),
-    connect_retry_delay: novasIfSet(float(), {
-      unit: 'seconds',
-      help: 'The pause before it; not set: 0.5 s, doubled each time, up to 60 s.',
-      reason: unset,
-    }),
-    status_code_retries: novasIfSet(integer(), {
-      help: 'How often a request is tried again that got a status such as 503.',
-      reason: unset,
-    }),
-    status_code_retry_delay: novasIfSet(float(), {
-      unit: 'seconds',
-      help: 'The pause before it; not set: 0.5 s, doubled each time, up to 60 s.',
-      reason: unset,
-    }),
   },
   service_user: {
     auth_type: novasIfSet(string(), {
