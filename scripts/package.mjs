@@ -1,5 +1,5 @@
 /**
- * Builds the Debian packages of this checkout, after a setup and with the pinned Node:
+ * Builds the Debian packages of this checkout, after a setup and with the pinned Node (`npm run package` sees to both):
  *
  *   node scripts/package.mjs [--out DIRECTORY] [--version VERSION] [--quick]
  *
@@ -65,7 +65,7 @@ function run(command, args, {cwd, env = {}} = {}) {
   };
   const {status, stdout, stderr, error} = spawnSync(command, args, options);
   if (error)
-    throw new Error(`${command} could not be run (${error.code}): install what scripts/lib/packages.mjs lists`);
+    throw new Error(`${command} could not be run (${error.code}): \`npm run package\` installs what is missing`);
   if (status !== 0) throw new Error(`${[command, ...args].join(' ')} failed (${status}):\n${stdout}\n${stderr}`);
   return stdout.trim();
 }

@@ -1,6 +1,10 @@
 /**
  * Makes a clone of this repository ready: Debian packages, npm packages (the pinned Node among them), the addon.
  * Runs on any Node from 20 on, without node_modules, and does only what is not done yet.
+ *
+ *   node scripts/setup.mjs [--build]
+ *
+ * --build  only the Debian packages that building needs, and not those for the tests
  */
 import {existsSync} from 'node:fs';
 import {arch} from 'node:os';
@@ -8,6 +12,7 @@ import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {ensurePackages} from './lib/debian.mjs';
 import {isStale} from './lib/newer.mjs';
+import {buildPackages} from './lib/packages.mjs';
 import {run, SetupError, step} from './lib/steps.mjs';
 
 const node = 'node_modules/.bin/node';
@@ -22,7 +27,7 @@ try {
 
 async function setup() {
   checkMachine();
-  await ensurePackages();
+  await ensurePackages(process.argv.includes('--build') ? buildPackages : undefined);
   await ensureModules();
   await ensureAddon();
 }

@@ -3,9 +3,11 @@ import {spawnSync} from 'node:child_process';
 import {chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {packages} from './packages.mjs';
 import {run, SetupError, step} from './steps.mjs';
+import {withoutNewUnits} from './units.mjs';
 
-export async function ensurePackages() {
-  const missing = missingPackages();
+/** Installs those of these packages that are missing. What they would start, now or at the next boot, they do not start. */
+export async function ensurePackages(wanted = Object.keys(packages)) {
+  const missing = missingPackages(wanted);
   if (missing.length === 0) return;
   const install = ['install', '-y', '--no-install-recommends', ...missing];
   if (process.getuid() !== 0) {
@@ -18,22 +20,22 @@ export async function ensurePackages() {
   const env = {DEBIAN_FRONTEND: 'noninteractive'};
   await step('apt-get update', () => run('apt-get', ['update', '-q'], {env}));
   await step(`apt-get install ${missing.join(' ')}`, () =>
-    withoutServices(() => run('apt-get', ['-q', ...install], {env})),
+    withoutNewUnits(() => withoutServices(() => run('apt-get', ['-q', ...install], {env}))),
   );
-  const still = missingPackages();
+  const still = missingPackages(wanted);
   if (still.length > 0) throw new SetupError(`apt-get did not install ${still.join(' ')}`);
 }
 
-function missingPackages() {
+function missingPackages(wanted) {
   const format = `--showformat=\${Package} \${db:Status-Status}\n`;
-  const {stdout, error} = spawnSync('dpkg-query', ['--show', format, ...Object.keys(packages)], {encoding: 'utf8'});
+  const {stdout, error} = spawnSync('dpkg-query', ['--show', format, ...wanted], {encoding: 'utf8'});
   if (error) {
     throw new SetupError(
-      `this machine has no dpkg-query: the setup knows Debian 12 and its kin. What it would have installed: ${Object.keys(packages).join(' ')}`,
+      `this machine has no dpkg-query: the setup knows Debian 12 and its kin. What it would have installed: ${wanted.join(' ')}`,
     );
   }
   const installed = new Set(stdout.split('\n').map(line => line.replace(/ installed$/, '')));
-  return Object.keys(packages).filter(name => !installed.has(name));
+  return wanted.filter(name => !installed.has(name));
 }
 
 const policy = '/usr/sbin/policy-rc.d';

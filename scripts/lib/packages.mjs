@@ -1,3 +1,9 @@
+/** What `npm run package` needs of the list below: a machine that only builds gets no Nova and no Ceph. */
+export const buildPackages = [
+  ...['g++', 'make', 'python3', 'librados-dev', 'librbd-dev'],
+  ...['build-essential', 'debhelper', 'dpkg-dev'],
+];
+
 /** The one list of Debian packages that building and testing need, each with its reason. */
 export const packages = {
   // the addon: compiler, node-gyp's needs, Ceph's headers
@@ -43,6 +49,7 @@ export const packages = {
   'python3-cinder': "Cinder's own RBD driver, which makes volumes from images by way of the facade",
   'python3-oslo.config': "the model of our configuration's grammar",
   // the Debian packages of cellar, and their tests
+  'build-essential': 'dpkg-buildpackage asks for it',
   debhelper: 'builds the packages',
   'dpkg-dev': 'builds the packages',
   lintian: 'checks the packages',
