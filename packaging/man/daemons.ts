@@ -41,7 +41,7 @@ export function agentPage(version: string, date: string, usage: string): Page {
       section(
         'SOCKETS',
         prose(
-          'It takes listening sockets from systemd: `cellar` for its API (cellar-agent.socket) and `facade` for Glance (cellar-facade.socket, which is enabled only where `[facade] listen` is set). They stay open while it is restarted, and requests wait in them.',
+          'It takes listening sockets from systemd: `cellar` for its API (cellar-agent.socket) and `facade` for Glance (cellar-facade.socket, which is enabled only where `[facade] listen` is set, and listens on the same address). They stay open while it is restarted, and requests wait in them. systemd starts them only while the agent is not running.',
         ),
         paragraph(
           'Whoever can connect to the socket of the API can have disks made of every image that the login of the agent may read, and removed. The members of the group `nova` can.',
@@ -57,6 +57,7 @@ export function agentPage(version: string, date: string, usage: string): Page {
 
 const afterInstallation = `editor /etc/cellar/cellar.conf
 cellar config check
+systemctl enable --now cellar-facade.socket    # only with [facade] listen
 systemctl start cellar-agent.socket cellar-agent.service
 cellar doctor`;
 

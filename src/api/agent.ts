@@ -68,6 +68,8 @@ export type Status = {
   ceph: {state: PartState; fsid: string | null; user: string; pool: string; why?: string};
   glance: {state: PartState; url: string | null; why?: string};
   keystone: {state: PartState; url: string | null; why?: string};
+  /** Where images wait that must be converted. down: none can be, and `why`. */
+  spool?: {state: PartState; directory: string; why?: string};
   registration: RegistrationStatus;
   /** The fills this agent runs or waits for. */
   fills: Progress[];

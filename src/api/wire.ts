@@ -180,6 +180,10 @@ export const statusAnswer = z.object({
   ceph: z.object({...part, fsid: z.string().nullable(), user: z.string(), pool: z.string()}),
   glance: z.object({...part, url: z.string().nullable()}),
   keystone: z.object({...part, url: z.string().nullable()}),
+  spool: z
+    .object({state: part.state, directory: z.string(), why: part.why})
+    .exactOptional()
+    .meta({description: 'Where images wait that must be converted; down: none can be.'}),
   registration,
   fills: z.array(progress),
   cached: z

@@ -16,8 +16,13 @@ export type ConverterOptions = {
   hasher: SpoolOptions['hasher'];
 };
 
-/** `Converter` on qemu-img. The spool is opened at the first conversion: a host that never converts needs none. */
-export function qemuConverter({directory, limit, target, limits, hasher}: ConverterOptions): Converter {
+export type QemuConverter = Converter & {
+  /** Makes the spool ready, unless it is. Fails with what is wrong with it; the next call, and the next conversion, tries again. */
+  openSpool(): Promise<void>;
+};
+
+/** `Converter` on qemu-img. Without a spool it fails, and all that needs no conversion goes on. */
+export function qemuConverter({directory, limit, target, limits, hasher}: ConverterOptions): QemuConverter {
   let opened: Promise<Spool> | undefined;
   const spool = () => {
     opened ??= Spool.open({directory, limit, hasher}).catch(error => {
@@ -27,6 +32,7 @@ export function qemuConverter({directory, limit, target, limits, hasher}: Conver
     return opened;
   };
   return {
+    openSpool: async () => void (await spool()),
     spool: async (bytes, digests) => (await spool()).create(bytes, digests),
     check: (path, expected, signal) => checkWithQemu({path, expected, limits: checkLimits, signal}),
     convert: (source, qemu, image, signal) => convert({source, qemu, target: {...target, image}, limits, signal}),

@@ -94,6 +94,6 @@ export class Spool {
 
 const unusable = (directory: string, why: string, cause?: unknown) =>
   new CellarError('config', `the spool ${directory} cannot be used: ${why}`, {
-    hint: "choose a directory that is the agent's own",
+    hint: `as root: \`install -d -o ${process.getuid?.()} -g ${process.getgid?.()} -m 0700 ${directory}\`, and name it in ReadWritePaths= of the unit where it is not below /var/lib/cellar`,
     cause,
   });

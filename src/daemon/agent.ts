@@ -1,8 +1,8 @@
-import type {Agent, Deletion, DiskView, Status} from '../api/agent.ts';
+import type {Agent, Deletion, DiskView, PartState, Status} from '../api/agent.ts';
 import type {FillBoard} from '../core/board.ts';
 import * as cache from '../core/cache.ts';
 import type {Entry} from '../core/entry.ts';
-import {CellarError} from '../core/errors.ts';
+import {asCellarError, CellarError} from '../core/errors.ts';
 import type {CacheLimits} from '../core/evict.ts';
 import type {Requester} from '../core/image.ts';
 import {formatDisk} from '../core/make.ts';
@@ -27,6 +27,8 @@ export type AgentOptions = {
   /** Pools that disks may be made in and deleted from. */
   diskPools: readonly string[];
   cephUser: string;
+  /** Where images wait to be converted; `open` fails with what is wrong with it. */
+  spool: {directory: string; open(): Promise<void>};
   glanceUrl: string | null;
   keystoneUrl: string | null;
   registration(): RegistrationStatus;
@@ -110,13 +112,14 @@ export class CellarAgent implements Agent {
   metrics = () => this.#options.metrics();
 
   async status(signal: AbortSignal): Promise<Status> {
-    const {world, health, loopDelay, version, cell, cephUser, glanceUrl, keystoneUrl, registration, mishaps} =
+    const {world, health, loopDelay, version, cell, cephUser, spool, glanceUrl, keystoneUrl, registration, mishaps} =
       this.#options;
     const soon = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
-    const [fsid, entries, room] = await Promise.all([
+    const [fsid, entries, room, spooled] = await Promise.all([
       quietly(abortable(world.cell.disks.fsid(soon), soon)),
       quietly(abortable(world.cell.index.list(soon), soon)),
       quietly(abortable(world.cell.copies.room(soon), soon)),
+      spoolState(abortable(spool.open(), soon), soon),
     ]);
     signal.throwIfAborted();
     return {
@@ -127,6 +130,7 @@ export class CellarAgent implements Agent {
       ceph: {...health.of('ceph'), fsid: fsid ?? null, user: cephUser, pool: world.cell.copies.pool},
       glance: {...health.of('glance'), url: glanceUrl},
       keystone: {...health.of('keystone'), url: keystoneUrl},
+      spool: {...spooled, directory: spool.directory},
       registration: registration(),
       fills: world.fills.running.map(({key, progress}) => progress ?? {image: key, received: 0, size: 0}),
       cached: entries === undefined ? null : cachedOf(entries, room, world.limits.cache),
@@ -184,6 +188,16 @@ function cachedOf(
   ];
   const limit = bounds.length === 0 ? null : Math.min(...bounds);
   return {images: entries.length, bytes: entries.reduce((sum, {size}) => sum + size, 0), stored, limit};
+}
+
+/** A directory on a file system that hangs is neither good nor bad. */
+async function spoolState(opened: Promise<void>, signal: AbortSignal): Promise<{state: PartState; why?: string}> {
+  try {
+    await opened;
+    return {state: 'up'};
+  } catch (error) {
+    return signal.aborted ? {state: 'unknown'} : {state: 'down', why: asCellarError(error).message};
+  }
 }
 
 const quietly = <V>(promise: Promise<V>): Promise<V | undefined> => promise.catch(() => undefined);

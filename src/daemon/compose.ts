@@ -5,6 +5,7 @@ import {version} from '../config/version.ts';
 import {qemuConverter} from '../convert/converter.ts';
 import {FillBoard} from '../core/board.ts';
 import {GlanceChecks} from '../core/deleted.ts';
+import type {CellarError} from '../core/errors.ts';
 import type {Filled} from '../core/fill.ts';
 import {keepSweeping} from '../core/janitor.ts';
 import {beginOffer, offerCopy} from '../core/offer.ts';
@@ -43,6 +44,8 @@ export type Composed = {
   /** Listens where the configuration says so. */
   metrics: MetricsServer;
   world: World;
+  /** Makes the spool ready, or logs what is wrong with it. Never fails: images that need no conversion are served without. */
+  openSpool(): Promise<void>;
   /** Connects and takes away what an earlier run left. Never fails: the agent serves, and says what is wrong, while Ceph is down. */
   recover(signal: AbortSignal): Promise<void>;
   /** The janitor's rounds, and those over Nova's local copies of images, until the signal aborts. */
@@ -84,11 +87,12 @@ export function compose(settings: Settings, log: Logger): Composed {
   });
   const cell = timedCell(connected, meterCeph(meters));
   const recent = new Recent();
+  const converter = qemuConverter({...settings.converter, hasher: digests => binding.hasher(digests)});
   const world: World = {
     self,
     cell: {...cell, disks: health.watch('ceph', cell.disks), index: health.watch('ceph', cell.index)},
     images: timed(health.watch('glance', glance), glanceNames, meterGlance(meters)),
-    converter: qemuConverter({...settings.converter, hasher: digests => binding.hasher(digests)}),
+    converter,
     limits: settings.limits,
     emit: both(
       meterEvents(meters),
@@ -111,6 +115,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     cell: settings.cell,
     diskPools,
     cephUser: connect.user,
+    spool: {directory: settings.converter.directory, open: converter.openSpool},
     glanceUrl: settings.glance.api_servers?.join(' ') ?? settings.glance.endpoint_override ?? null,
     keystoneUrl: settings.keystone?.auth.auth_url ?? null,
     registration,
@@ -141,6 +146,14 @@ export function compose(settings: Settings, log: Logger): Composed {
     facade: facade && createFacade(facade),
     metrics: metrics.server,
     world,
+    openSpool: () =>
+      converter.openSpool().catch((error: CellarError) => {
+        const {kind, message, hint} = error;
+        log.error(
+          {event: 'spool-unusable', error: {kind, message, hint}},
+          `images that must be converted (all but raw and iso) cannot be cached: ${message}`,
+        );
+      }),
     recover: async signal => {
       const {copies, disks} = await recover(world, signal);
       log.info({copies, disks}, 'recovery is done');

@@ -54,6 +54,7 @@ async function run(sources: Sources): Promise<void> {
   );
   process.on('SIGHUP', () => service.reloading(() => configuration.reload(one => apply(one, composed, log), log)));
   service.ready(ended.signal);
+  void composed.openSpool();
   const recovered = composed.recover(stopping.signal);
   const swept = recovered.then(() => composed.keepSweeping(stopping.signal));
   const registered = composed.keepRegistered(stopping.signal);

@@ -3,6 +3,7 @@ import {agentChecks} from './checks/agent.ts';
 import {capsChecks} from './checks/caps.ts';
 import {cephChecks} from './checks/ceph.ts';
 import {hostChecks} from './checks/host.ts';
+import {keyringsCheck} from './checks/keyrings.ts';
 import {novaChecks} from './checks/nova.ts';
 import {openstackChecks} from './checks/openstack.ts';
 
@@ -10,6 +11,7 @@ import {openstackChecks} from './checks/openstack.ts';
 export const checks: readonly Check[] = [
   ...agentChecks,
   ...cephChecks,
+  keyringsCheck,
   ...capsChecks,
   ...openstackChecks,
   ...novaChecks,

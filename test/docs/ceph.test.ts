@@ -1,7 +1,7 @@
 /** The commands that operations.md gives for Ceph, run as they stand there: then the keys can do what they should, and no more. */
 import {execFileSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
-import {mkdtempSync, rmSync} from 'node:fs';
+import {mkdtempSync, rmSync, statSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'ava';
@@ -39,11 +39,12 @@ test.serial("the first blocks of operations.md make the agent's and Nova's right
   shell(`ceph osd pool create ${vms} && rbd pool init ${vms}`); // Nova has it already
   await cell.ceph('auth', 'get-or-create', `client.${user('nova')}`, '-o', keyring(user('nova')));
   const [make, restrict] = blocks(page('docs/operations.md')).filter(
-    ({lang, text}) => lang === 'sh' && text.includes('ceph auth'),
+    ({lang, text}) => lang === 'sh' && /ceph auth (caps|get-or-create)/.test(text),
   );
   t.regex(make?.text ?? '', /client\.cellar/);
   t.regex(restrict?.text ?? '', /client\.nova/);
-  shell(here(make?.text ?? ''));
+  shell(`umask 022; ${here(make?.text ?? '')}`);
+  t.is(statSync(keyring(user('cellar'))).mode & 0o777, 0o600, 'others may read the key of all disks');
   shell(here(restrict?.text ?? ''));
 
   const as = (name: string, ...args: string[]) =>

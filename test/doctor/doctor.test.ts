@@ -1,14 +1,15 @@
 /** What the doctor says of a host in good order, and of the same host with one thing broken. */
 import {randomBytes} from 'node:crypto';
-import {mkdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
+import {chmodSync, mkdirSync, readFileSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {baseName} from '../../src/base/file.ts';
 import {skewOf} from '../../src/doctor/checks/openstack.ts';
 import {checks} from '../../src/doctor/checks.ts';
 import type {Diagnosis} from '../../src/doctor/index.ts';
-import {cellar} from '../helpers/agent.ts';
+import {cellar, startAgent} from '../helpers/agent.ts';
 import {deadUrl} from '../helpers/with-server.ts';
+import {run} from '../lab/run.ts';
 import {openstack} from '../lab/shared.ts';
 import {type Host, makeHost} from './host.ts';
 
@@ -96,7 +97,12 @@ const byConf: Record<string, [conf: () => string | Promise<string>, ...Parameter
   ],
   'no agent': [
     () => `[agent]\nsocket = ${host.dir}/none.sock\n`,
-    ['socket', 'fail', /none.sock cannot be looked at: ENOENT/, /^systemctl start cellar-agent$/],
+    [
+      'socket',
+      'fail',
+      /none.sock cannot be looked at: ENOENT/,
+      /^systemctl start cellar-facade.socket cellar-agent.socket cellar-agent$/,
+    ],
   ],
   'no Keystone': [
     async () => `[service_user]\nauth_url = ${await deadUrl()}/v3\n`,
@@ -136,7 +142,7 @@ const byConf: Record<string, [conf: () => string | Promise<string>, ...Parameter
   ],
   "Nova's key is not here": [
     () => '[libvirt]\nrbd_user = nobody\n',
-    ['nova-caps', 'warn', /^what client.nobody may do was not tried/, /ceph auth get client.nobody .*rbd-read-only/],
+    ['nova-caps', 'warn', /^what client.nobody may do was not tried/, /auth get client.nobody.*rbd-read-only/],
   ],
   "Nova with the agent's key": [
     () => '[libvirt]\nrbd_user = cellar\n',
@@ -144,7 +150,7 @@ const byConf: Record<string, [conf: () => string | Promise<string>, ...Parameter
   ],
   'no spool': [
     () => `[image_store]\nspool_dir = ${host.dir}/none\n`,
-    ['spool', 'warn', /\/none does not exist/, /^install -d -m 0700 /],
+    ['spool', 'warn', /\/none does not exist/, /^install -d -o nova -g nova -m 0700 .*\/none; .*ReadWritePaths=/],
   ],
   'a spool without room': [
     () => '[image_store]\nspool_size = 1000000\n',
@@ -164,6 +170,61 @@ for (const [what, [conf, ...wanted]] of Object.entries(byConf)) {
   });
 }
 
+test.serial('a keyring that everybody may read', async t => {
+  const path = join(host.dir, 'agent.keyring');
+  writeFileSync(path, await host.ceph.ceph('auth', 'get', 'client.cellar'), {mode: 0o644});
+  finds(t, await host.diagnose(`[image_store]\nkeyring = ${path}\n`), [
+    ['keyrings', 'warn', /agent\.keyring has mode 0644: everybody/, /^chmod o= \/.*agent\.keyring$/],
+  ]);
+  chmodSync(path, 0o640);
+  t.is((await host.diagnose(`[image_store]\nkeyring = ${path}\n`)).verdict, 'ok');
+});
+
+test.serial(
+  'a spool that the agent cannot use: it says so at its start, in its status, and the doctor tells',
+  async t => {
+    const [spool, socket, more] = ['foreign', 'foreign.sock', 'foreign.conf'].map(name => join(host.dir, name)) as [
+      string,
+      string,
+      string,
+    ];
+    mkdirSync(spool, {mode: 0o700});
+    await run('chown', ['nobody', spool]);
+    const conf = `[image_store]\nspool_dir = ${spool}\n[agent]\nsocket = ${socket}\n`;
+    writeFileSync(more, `${conf}[facade]\nlisten =\n[glance]\nendpoint_override = ${openstack().glanceUrl}\n`);
+    await using agent = await startAgent([...host.files, more]);
+    const line = await agent.waitForLog(({event}) => event === 'spool-unusable');
+    t.is(line['level'], 50);
+    t.regex(String(line['msg']), /cannot be cached: the spool .*foreign cannot be used: it belongs to another user/);
+    const status = await cellar(['status', '--socket', socket]);
+    t.regex(status.stdout, /^spool +down, .*foreign \(.*it belongs to another user\)$/m);
+    finds(t, await host.diagnose(conf), [
+      [
+        'spool',
+        'fail',
+        /^the agent cannot use it, and converts no images: .*it belongs to another user/,
+        /^install -d -o nova /,
+      ],
+    ]);
+    await run('chown', [String(process.getuid?.()), spool]); // mended: without a restart
+    const {findings} = await host.diagnose(conf);
+    t.deepEqual(
+      findings.filter(({check, verdict}) => check === 'spool' && verdict !== 'ok'),
+      [],
+    );
+    t.notRegex((await cellar(['status', '--socket', socket])).stdout, /^spool/m);
+  },
+);
+
+test.serial('a spool that others may look into', async t => {
+  const spool = join(host.dir, 'open');
+  mkdirSync(spool);
+  chmodSync(spool, 0o755);
+  finds(t, await host.diagnose(`[image_store]\nspool_dir = ${spool}\n`), [
+    ['spool', 'warn', /open to others, mode 0755$/, /^chmod 0700 \/.*open$/],
+  ]);
+});
+
 test.serial('a failure leaves out what it makes pointless, and says so', async t => {
   const {skipped} = await host.diagnose(`[agent]\nsocket = ${host.dir}/none.sock\n`);
   t.deepEqual(skipped, [{check: 'agent', because: 'socket'}]);
@@ -171,7 +232,12 @@ test.serial('a failure leaves out what it makes pointless, and says so', async t
 
 test.serial("Nova's key may write to the cache pool, or not to its own, or not read the cache", async t => {
   const {cache, vms, ceph, caps} = host;
-  const readOnly = /osd 'profile rbd pool=vms-\w+, profile rbd-read-only pool=cache-\w+'$/;
+  // never a whole line for `ceph auth caps`: it would take away what else the user has
+  const replaces = '`ceph auth caps` replaces all caps, .* `ceph auth get client.nova` shows, with this change$';
+  const readOnly = new RegExp(
+    `^in its osd caps, put \`profile rbd-read-only pool=cache-\\w+\` in place of .*${replaces}`,
+  );
+  const both = new RegExp(`\`profile rbd pool=vms-\\w+\` and \`profile rbd-read-only pool=cache-\\w+\`, .*${replaces}`);
   try {
     await ceph.addUser('nova', {mon: 'profile rbd', osd: `profile rbd pool=${vms}, profile rbd pool=${cache}`});
     finds(t, await host.diagnose(), [['nova-caps', 'fail', /^client.nova can write to cache-/, readOnly]]);
@@ -180,11 +246,11 @@ test.serial("Nova's key may write to the cache pool, or not to its own, or not r
       osd: `profile rbd-read-only pool=${cache}, profile rbd-read-only pool=${vms}`,
     });
     finds(t, await host.diagnose(), [
-      ['nova-caps', 'fail', /^client.nova cannot make disks in vms-.*not permitted/, readOnly],
+      ['nova-caps', 'fail', /^client.nova cannot make disks in vms-.*not permitted/, both],
     ]);
     await ceph.addUser('nova', {mon: 'profile rbd', osd: `profile rbd pool=${vms}`});
     finds(t, await host.diagnose(), [
-      ['nova-caps', 'fail', /^client.nova cannot make disks in vms-.*not permitted/, readOnly],
+      ['nova-caps', 'fail', /^client.nova cannot make disks in vms-.*not permitted/, both],
     ]);
   } finally {
     await ceph.addUser('nova', caps.nova);
@@ -198,7 +264,7 @@ test.serial("Nova's key may write to the cache pool, or not to its own, or not r
 test.serial("the agent's key may not write to a disk pool, or to the cache pool", async t => {
   const {cache, vms, ceph, caps} = host;
   const both =
-    /^ceph auth caps client.cellar mon 'profile rbd' osd 'profile rbd pool=cache-\w+, profile rbd pool=vms-\w+'$/;
+    /^its osd caps must contain `profile rbd pool=cache-\w+` and `profile rbd pool=vms-\w+`, .* replaces all caps, .* `ceph auth get client.cellar` shows/;
   try {
     await ceph.addUser('cellar', {
       mon: 'profile rbd',

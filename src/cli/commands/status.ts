@@ -21,9 +21,9 @@ async function show(session: Session): Promise<Result> {
 
 /** How each partner and the registration is; nothing that may stand further right, where names and reasons are. */
 const marks: readonly Mark[] = [
-  {words: /(?<=^(?:ceph|glance|keystone|registration) +)(?:up|mapped)\b/gm, colour: 'green'},
-  {words: /(?<=^(?:ceph|glance|keystone|registration) +)(?:down|refused)\b/gm, colour: 'red'},
-  {words: /(?<=^(?:ceph|glance|keystone|registration) +)(?:unknown|waiting)\b/gm, colour: 'yellow'},
+  {words: /(?<=^(?:ceph|glance|keystone|spool|registration) +)(?:up|mapped)\b/gm, colour: 'green'},
+  {words: /(?<=^(?:ceph|glance|keystone|spool|registration) +)(?:down|refused)\b/gm, colour: 'red'},
+  {words: /(?<=^(?:ceph|glance|keystone|spool|registration) +)(?:unknown|waiting)\b/gm, colour: 'yellow'},
 ];
 
 function describe(status: StatusAnswer): string {
@@ -35,6 +35,7 @@ function describe(status: StatusAnswer): string {
     ceph,
     glance,
     keystone,
+    spool,
     registration,
     fills,
     cached,
@@ -47,6 +48,7 @@ function describe(status: StatusAnswer): string {
     ['ceph', part(ceph, `${ceph.fsid ?? 'no cluster yet'}, user ${ceph.user}, pool ${ceph.pool}`)],
     ['glance', part(glance, glance.url)],
     ['keystone', part(keystone, keystone.url)],
+    ...(spool === undefined || spool.state === 'up' ? [] : [['spool', part(spool, spool.directory)] as const]),
     ...registered(registration),
     ['cached', cached === null ? 'unknown' : inCache(cached)],
     ['requests', String(requests)],

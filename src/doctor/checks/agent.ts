@@ -26,7 +26,7 @@ export const agentChecks: Check[] = [
       const wanted = settings().socket.mode;
       const found = await stat(socket).catch((error: NodeJS.ErrnoException) => error.code);
       if (found === undefined || typeof found === 'string')
-        return fail(`${socket} cannot be looked at: ${found}`, 'systemctl start cellar-agent');
+        return fail(`${socket} cannot be looked at: ${found}`, start(settings().facade !== undefined));
       if (!found.isSocket()) return fail(`${socket} is no socket`, `rm ${socket}; ${restart}`);
       const mode = found.mode & 0o777;
       const seen = `${socket}, mode ${octal(mode)}, uid ${found.uid}, gid ${found.gid}`;
@@ -52,5 +52,9 @@ export const agentChecks: Check[] = [
     },
   },
 ];
+
+/** A socket of systemd's can only be started before its service. */
+const start = (facade: boolean): string =>
+  `systemctl start ${facade ? 'cellar-facade.socket ' : ''}cellar-agent.socket cellar-agent`;
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0');

@@ -13,7 +13,8 @@ export const capsChecks: Check[] = [
     async run(context) {
       const {connect, pool, diskPools} = context.settings().ceph;
       const cluster = await context.cluster();
-      const mend = `ceph auth caps client.${connect.user} mon 'profile rbd' osd '${[pool, ...diskPools].map(name => `profile rbd pool=${name}`).join(', ')}'`;
+      const needed = [pool, ...diskPools].map(name => `profile rbd pool=${name}`);
+      const mend = lacking(connect.user, needed);
       const failed: Seen[] = [];
       await using cache = await openPool(cluster, pool);
       try {
@@ -44,7 +45,8 @@ export const capsChecks: Check[] = [
       const {connect, pool, diskPools} = context.settings().ceph;
       const {user, conf} = context.nova;
       const disks = context.config.get('libvirt', 'images_rbd_pool');
-      const mend = `ceph auth caps client.${user} mon 'profile rbd' osd 'profile rbd pool=${disks}, profile rbd-read-only pool=${pool}'`;
+      const readOnly = `profile rbd-read-only pool=${pool}`;
+      const mend = lacking(user, [`profile rbd pool=${disks}`, readOnly]);
       if (user === connect.user)
         return fail(
           `Nova and the agent both use client.${user}`,
@@ -56,7 +58,7 @@ export const capsChecks: Check[] = [
       } catch (error) {
         return warn(
           `what client.${user} may do was not tried, its key cannot be used here: ${(error as Error).message}`,
-          `sudo cellar doctor, or look at \`ceph auth get client.${user} --conf ${conf}\`: ${mend}`,
+          `sudo cellar doctor, or look yourself with \`ceph --conf ${conf} auth get client.${user}\`: ${mend}`,
         );
       }
       await using mine = await openPool(await context.cluster(), pool);
@@ -73,7 +75,7 @@ export const capsChecks: Check[] = [
           seen.push(
             fail(
               `client.${user} can write to ${pool}: Nova would put snapshots of instances there, and \`server image create\` would fail`,
-              mend,
+              `in its osd caps, put \`${readOnly}\` in place of what lets it write to ${pool}; ${keepsNothing(user)}`,
             ),
           );
         if (!diskPools.includes(disks))
@@ -85,6 +87,13 @@ export const capsChecks: Check[] = [
     },
   },
 ];
+
+/** Never a whole `ceph auth caps` line: what else the user has, for volumes or images, is not for us to see, and would be gone. */
+const lacking = (user: string, needed: string[]): string =>
+  `its osd caps must contain ${needed.map(one => `\`${one}\``).join(' and ')}, its mon caps \`profile rbd\`: add what is missing; ${keepsNothing(user)}`;
+
+const keepsNothing = (user: string): string =>
+  `\`ceph auth caps\` replaces all caps, so give it everything that \`ceph auth get client.${user}\` shows, with this change`;
 
 /** What the key may not do is a finding; whatever else went wrong is no matter of caps. */
 function refused(error: unknown): Error {

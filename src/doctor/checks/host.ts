@@ -1,9 +1,8 @@
 /** What conversion needs on this host. */
 import {execFile} from 'node:child_process';
-import {stat, statfs} from 'node:fs/promises';
-import {dirname} from 'node:path';
 import {promisify} from 'node:util';
-import {type Check, fail, ok, warn} from '../check.ts';
+import {type Check, fail, ok} from '../check.ts';
+import {spoolCheck} from './spool.ts';
 
 const install = 'apt install qemu-utils qemu-block-extra';
 
@@ -24,34 +23,5 @@ export const hostChecks: Check[] = [
       return ok(`version ${version}`);
     },
   },
-  {
-    id: 'spool',
-    title: 'the spool directory is there, with room',
-    needs: ['config'],
-    async run({config}) {
-      const directory = config.get('image_store', 'spool_dir');
-      const size = config.get('image_store', 'spool_size');
-      const found = await stat(directory).catch((error: NodeJS.ErrnoException) => error);
-      if (found instanceof Error) {
-        if (found.code !== 'ENOENT')
-          return fail(`${directory} cannot be looked at: ${found.code}`, `ls -ld ${directory}`);
-        const parent = await stat(dirname(directory)).catch(() => undefined);
-        const mend = `install -d -m 0700 ${directory}`;
-        return warn(
-          `${directory} does not exist${parent ? '' : `, nor does ${dirname(directory)}`}: the agent tries to make it`,
-          `${mend}, as the agent's user`,
-        );
-      }
-      if (!found.isDirectory()) return fail(`${directory} is no directory`, 'correct [image_store] spool_dir');
-      const {bavail, bsize} = await statfs(directory);
-      const free = (bavail * bsize) / 1024 ** 3;
-      const seen = `${directory}, ${free.toFixed(1)} GiB free`;
-      if (free < size)
-        return warn(
-          `${seen}; [image_store] spool_size is ${size} GiB`,
-          'lower spool_size, or put the spool on a larger file system',
-        );
-      return ok(seen);
-    },
-  },
+  spoolCheck,
 ];
