@@ -58,6 +58,9 @@ export type DiskView = DiskSpec & {
 /** How one of the agent's partners is: `unknown` until it was first asked. */
 export type PartState = 'up' | 'down' | 'unknown';
 
+/** `asked`: ISO time at which it answered last, or was found down. */
+type Part = {state: PartState; asked?: string; why?: string};
+
 export type Status = {
   version: string;
   host: string;
@@ -65,9 +68,9 @@ export type Status = {
   cell?: string;
   /** ISO time of the agent's start. */
   since: string;
-  ceph: {state: PartState; fsid: string | null; user: string; pool: string; why?: string};
-  glance: {state: PartState; url: string | null; why?: string};
-  keystone: {state: PartState; url: string | null; why?: string};
+  ceph: Part & {fsid: string | null; user: string; pool: string};
+  glance: Part & {url: string | null};
+  keystone: Part & {url: string | null};
   /** Where images wait that must be converted. down: none can be, and `why`. */
   spool?: {state: PartState; directory: string; why?: string};
   registration: RegistrationStatus;

@@ -161,7 +161,11 @@ export const evictionAnswer = z.object({
 
 export const progress = z.object({image: z.string(), received: bytes, size: bytes}) satisfies z.ZodType<Progress>;
 
-const part = {state: z.enum(['up', 'down', 'unknown']), why: z.string().exactOptional()};
+const part = {
+  state: z.enum(['up', 'down', 'unknown']),
+  asked: z.string().exactOptional().meta({description: 'When it answered last, or was found down.'}),
+  why: z.string().exactOptional(),
+};
 
 const registration = z.object({
   state: z.enum(['off', 'waiting', 'registered', 'mapped', 'refused']),

@@ -47,6 +47,15 @@ export function formatDuration(ms: number): string {
   return `${formatClock(ms / 1000)} ${ms < 3_600_000 ? 'min' : 'h'}`;
 }
 
+/** How long ago something was, in its largest unit: `0 s`, `59 s`, `3 min`, `2 h`, `4 d`. */
+export function formatAge(ms: number): string {
+  const past = Math.max(0, Math.floor(ms / 1000));
+  const [unit, size] = Object.entries(ages).findLast(([, one]) => past >= one) ?? ['s', 1];
+  return `${Math.floor(past / size)} ${unit}`;
+}
+
+const ages = {s: 1, min: 60, h: 3600, d: 86_400} as const;
+
 /** Seconds as `0:09`, `2:05` or `1:02:05`. */
 export function formatClock(total: number): string {
   const whole = Math.floor(total);

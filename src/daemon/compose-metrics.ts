@@ -5,7 +5,7 @@ import {createMetricsServer, type MetricsServer} from '../metrics/listen.ts';
 import {type Exposition, exposeAll} from '../metrics/meters.ts';
 import {processMeters} from '../metrics/process.ts';
 import type {NativeBinding} from '../rbd/native.ts';
-import type {Health} from './health.ts';
+import {type Health, parts} from './health.ts';
 import type {LoopDelay} from './loop-delay.ts';
 import {type AgentMeters, createMeters} from './metrics.ts';
 
@@ -36,9 +36,11 @@ export function composeMetrics({binding, health, loopDelay, cell}: MetricsSource
     meters.set('cellar_native_operations', {state: 'queued'}, queued);
     meters.set('cellar_native_operations', {state: 'running'}, running);
     meters.set('cellar_native_operations', {state: 'in-flight'}, inFlight);
-    for (const partner of ['ceph', 'glance', 'keystone'] as const) {
-      const {state} = health.of(partner);
+    for (const partner of parts) {
+      const {state, asked} = health.of(partner);
       meters.set('cellar_partner_up', {partner}, state === 'unknown' ? undefined : Number(state === 'up'));
+      const at = asked === undefined ? undefined : Date.parse(asked) / 1000;
+      meters.set('cellar_partner_asked_timestamp_seconds', {partner}, at);
     }
   });
   const expose = () => exposeAll([own, meters]);
@@ -51,6 +53,7 @@ export function watchWorld(meters: AgentMeters, {fills, limits}: World, inFlight
     meters.set('cellar_api_requests_in_flight', {}, inFlight());
     const filling = meters.valueOf('cellar_fills_running', {role: 'filling'}) ?? 0;
     meters.set('cellar_fills_running', {role: 'waiting'}, Math.max(0, fills.running.length - filling));
+    meters.set('cellar_janitor_interval_seconds', {}, limits.janitorInterval / 1000);
     forgetOldSurvey(meters, limits.janitorInterval * believedRounds);
     const {maxBytes, maxFill} = limits.cache;
     const [used, available] = (['used', 'available'] as const).map(state =>

@@ -25,7 +25,8 @@ import {rbdCell} from '../rbd/cell.ts';
 import {CellarAgent} from './agent.ts';
 import {composeBaseFiles, heeded} from './base-files.ts';
 import {composeMetrics, watchWorld} from './compose-metrics.ts';
-import {Health} from './health.ts';
+import {Health, watchCell} from './health.ts';
+import {askCeph, keepAsking} from './inquiry.ts';
 import {LoopDelay} from './loop-delay.ts';
 import {bothOf, meterCeph, meterEvents, meterFacade, meterGlance, meterKeystone, meterRequests} from './metrics.ts';
 import {both, observe, observeFacade, observeRequests} from './observe.ts';
@@ -50,6 +51,8 @@ export type Composed = {
   recover(signal: AbortSignal): Promise<void>;
   /** The janitor's rounds, and those over Nova's local copies of images, until the signal aborts. */
   keepSweeping(signal: AbortSignal): Promise<void>;
+  /** Asks partners that are down, or were not asked lately, until the signal aborts. Never fails. */
+  keepAsking(signal: AbortSignal): Promise<void>;
   /** Gets this host into its cell, as far as it is asked to, and gives signs of life, until the signal aborts. Never fails. */
   keepRegistered(signal: AbortSignal): Promise<void>;
   /** From now on, what SIGHUP may change is as in these. */
@@ -70,9 +73,14 @@ export function compose(settings: Settings, log: Logger): Composed {
   const metrics = composeMetrics({binding, health, loopDelay, cell: settings.cell});
   const {meters} = metrics;
   const {auth, session: sessionOptions} = settings.keystone ?? {};
-  const session = auth && new Session(auth, {...sessionOptions, onAsked: meterKeystone(meters)});
-  const identity = session && health.watch('keystone', session);
-  const glance = new GlanceClient({...settings.glance, requestIdNow}, identity);
+  // not watched as the others are: most tokens are at hand, and no answer of Keystone's
+  const metered = meterKeystone(meters);
+  const onAsked = (ms: number, error: unknown) => {
+    metered(ms, error);
+    health.note('keystone', error);
+  };
+  const session = auth && new Session(auth, {...sessionOptions, onAsked});
+  const glance = new GlanceClient({...settings.glance, requestIdNow}, session);
   const {connect, expectedFsid, pool, cloneFormat, leaseDuration, busyTimeout, diskPools} = settings.ceph;
   const connected = rbdCell({
     binding,
@@ -90,7 +98,7 @@ export function compose(settings: Settings, log: Logger): Composed {
   const converter = qemuConverter({...settings.converter, hasher: digests => binding.hasher(digests)});
   const world: World = {
     self,
-    cell: {...cell, disks: health.watch('ceph', cell.disks), index: health.watch('ceph', cell.index)},
+    cell: watchCell(cell, health),
     images: timed(health.watch('glance', glance), glanceNames, meterGlance(meters)),
     converter,
     limits: settings.limits,
@@ -103,7 +111,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     usage: new UsageLog(),
     checks: new GlanceChecks(),
   };
-  const parts = settings.registration && composeRegistration(settings.registration, world.cell, identity, log, meters);
+  const parts = settings.registration && composeRegistration(settings.registration, world.cell, session, log, meters);
   const base = settings.baseFiles && composeBaseFiles(settings.baseFiles, world);
   const registration = () => parts?.registration.status ?? {state: 'off' as const};
   const board = new FillBoard(world);
@@ -133,7 +141,7 @@ export function compose(settings: Settings, log: Logger): Composed {
   });
   const facade = settings.facade && {
     ...settings.facade,
-    servers: new Endpoints(settings.glance, identity),
+    servers: new Endpoints(settings.glance, session),
     tls: settings.glance,
     parse: parseRecord,
     ...offersIn(world, settings.facade.offersNothing),
@@ -141,6 +149,11 @@ export function compose(settings: Settings, log: Logger): Composed {
     ...heeded(bothOf(meterFacade(meters), observeFacade(log)), base),
   };
   watchWorld(meters, world, () => api.inFlight);
+  const questions = {
+    ceph: askCeph(cell),
+    glance: (signal: AbortSignal) => glance.answers(signal, {list: health.of('glance').state === 'down'}),
+    ...(session && {keystone: (signal: AbortSignal) => session.answers(signal)}),
+  };
   return {
     api,
     facade: facade && createFacade(facade),
@@ -161,6 +174,7 @@ export function compose(settings: Settings, log: Logger): Composed {
     keepSweeping: async signal => {
       await Promise.all([keepSweeping(world, signal), base?.keepSweeping(signal)]);
     },
+    keepAsking: signal => keepAsking(health, questions, signal),
     keepRegistered: async signal => parts?.registration.keep(signal),
     apply: changed => {
       Object.assign(world.limits, changed.limits);

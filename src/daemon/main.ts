@@ -58,11 +58,12 @@ async function run(sources: Sources): Promise<void> {
   const recovered = composed.recover(stopping.signal);
   const swept = recovered.then(() => composed.keepSweeping(stopping.signal));
   const registered = composed.keepRegistered(stopping.signal);
+  const asked = composed.keepAsking(stopping.signal);
   await stopSignal(log);
   const {shutdownTimeout} = configuration.settings;
   service.stopping(shutdownTimeout);
   stopping.abort(new CellarError('cancelled', 'the agent is stopping'));
-  await stop(composed, shutdownTimeout, Promise.all([swept, registered]));
+  await stop(composed, shutdownTimeout, Promise.all([swept, registered, asked]));
   ended.abort();
   log.info('cellar-agent has stopped');
 }

@@ -18,6 +18,7 @@ export function createMeters(constant: Record<string, string>): AgentMeters {
   const meters = new Meters(agentMetrics, constant);
   meters.choose('cellar_registration_state', 'state', 'off');
   meters.set('cellar_heartbeat_failing', {}, 0);
+  meters.set('cellar_janitor_timestamp_seconds', {}, Date.now() / 1000);
   return meters;
 }
 
@@ -83,6 +84,7 @@ function count(event: Event, meters: AgentMeters): void {
       return;
     case 'janitor-done':
       meters.count('cellar_janitor_rounds_total', {});
+      meters.set('cellar_janitor_timestamp_seconds', {}, Date.now() / 1000);
       return;
     case 'janitor-failed':
       meters.count('cellar_janitor_failures_total', {step: event.step});

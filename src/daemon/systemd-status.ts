@@ -1,5 +1,5 @@
 import type {RegistrationStatus} from '../core/registration.ts';
-import type {Part, PartHealth} from './health.ts';
+import {type Part, type PartHealth, parts} from './health.ts';
 
 export type Condition = {
   cell: string | undefined;
@@ -12,7 +12,7 @@ export type Condition = {
 /** What `systemctl status` shows of the agent. Without what changes all the time, such as how far a fill is. */
 export function statusLine({cell, registration, fills, health}: Condition): string {
   const {state, why} = registration;
-  const down = (['ceph', 'glance', 'keystone'] as const).filter(part => health(part).state === 'down');
+  const down = parts.filter(part => health(part).state === 'down');
   return [
     cell === undefined ? 'serving' : `serving cell ${cell}`,
     `registration: ${state}${state === 'refused' && why !== undefined ? ` (${why})` : ''}`,

@@ -73,6 +73,15 @@ export class GlanceClient implements Images {
     return answer.status === 200 && isList(answer.text);
   }
 
+  /**
+   * Does Glance answer at all? Asks for its versions, without credentials; `list`: for a list of one image where the agent has a login,
+   * for which Glance needs its database and Keystone too. Fails when there is no answer, or one of 5xx.
+   */
+  async answers(signal: AbortSignal, {list}: {list: boolean}): Promise<void> {
+    if (list && this.#identity) await this.listable(signal);
+    else await this.#requests.text({path: '/versions', signal});
+  }
+
   /** The body is to be iterated, once, or the signal aborted: until then its connection is open. */
   async download(record: ImageRecord, requester: Requester, signal: AbortSignal): Promise<Download> {
     const {id} = record;

@@ -39,6 +39,8 @@ export class Session {
   readonly #onAsked: SessionOptions['onAsked'];
   readonly #renewals = new SingleFlight<Grant>();
   #grant: Grant | undefined;
+  /** Keystone was away when it was asked for a token last. */
+  #away = false;
 
   /** Fails with `config` when an option is missing or a file cannot be read; Keystone is not asked yet. `now` is a monotonic clock. */
   constructor(auth: AuthOptions, options: SessionOptions = {}, now: () => number = () => performance.now()) {
@@ -60,6 +62,24 @@ export class Session {
     return findEndpoint((await this.#current(signal)).catalog, query);
   }
 
+  /**
+   * Does Keystone answer at all? Asks for its version document, without credentials; or for a token again, where it gave none to who asked
+   * last because it was away. Fails when there is no answer, or one of 5xx.
+   */
+  async answers(signal: AbortSignal): Promise<void> {
+    if (this.#away) return void (await this.#renew(signal));
+    const url = this.#url.replace(/auth\/tokens$/, '');
+    const {status, statusLine} = await exchangeText(
+      this.#transport,
+      {method: 'GET', url, headers: {}, signal},
+      answerLimit,
+    ).catch(error => {
+      const {kind, message, hint, cause} = failure(error, signal);
+      throw new CellarError(kind, `GET ${showUrl(url)}: ${message}`, {cause, ...(hint === undefined ? {} : {hint})});
+    });
+    if (isPassing(status)) throw new CellarError('unavailable', `GET ${showUrl(url)}: ${statusLine}`);
+  }
+
   /** Somebody refused this token: the next one is new. A token that was replaced meanwhile costs nothing. */
   invalidate(token: string): void {
     if (this.#grant?.token === token) this.#grant = undefined;
@@ -79,8 +99,7 @@ export class Session {
     } catch (error) {
       // Renewal begins before the end: while Keystone is away, what we have serves on, asking again now and then.
       const told = signal.aborted ? aborted(signal) : asCellarError(error);
-      const away = told.kind === 'unavailable' || told.kind === 'timeout';
-      if (!away || !grant || this.#grant !== grant || now >= grant.expires) throw told;
+      if (!isAway(told) || !grant || this.#grant !== grant || now >= grant.expires) throw told;
       grant.renew = this.#now() + 10_000;
       return grant;
     }
@@ -105,9 +124,11 @@ export class Session {
     const started = performance.now();
     try {
       const grant = await asked;
+      this.#away = false;
       this.#onAsked?.(performance.now() - started, undefined);
       return grant;
     } catch (error) {
+      this.#away = isAway(error);
       this.#onAsked?.(performance.now() - started, error);
       throw error;
     }
@@ -175,6 +196,11 @@ export class Session {
   #act(): string {
     return `POST ${showUrl(this.#url)} for ${this.#request.who}`;
   }
+}
+
+function isAway(error: unknown): boolean {
+  const {kind} = asCellarError(error);
+  return kind === 'unavailable' || kind === 'timeout';
 }
 
 const time = z.string().refine(text => !Number.isNaN(Date.parse(text)), 'not a time');

@@ -96,10 +96,18 @@ export const agentMetrics = {
   cellar_copies_quarantined_total: counter('Copies whose bytes were not those that were stored.'),
   cellar_verifications_total: counter('Copies that were read back.', {result: ['intact', 'damaged', 'failed']}),
   cellar_janitor_rounds_total: counter("Rounds that this agent did as the cell's janitor."),
+  cellar_janitor_timestamp_seconds: gauge(
+    "When this agent's last round as the janitor was done, or, before its first one, when it started; in seconds since 1970.",
+  ),
+  cellar_janitor_interval_seconds: gauge('janitor_interval.'),
   cellar_janitor_failures_total: counter("Steps of the janitor's rounds that failed.", {step: janitorSteps}),
 
   cellar_partner_up: gauge(
-    'Whether the partner answered when it was asked last: 1, or 0; absent as long as it was not asked.',
+    'Whether the partner answered when it was asked last: 1, or 0; absent as long as it was not asked. One that is down is asked again every half minute.',
+    {partner: states.partner},
+  ),
+  cellar_partner_asked_timestamp_seconds: gauge(
+    'When the partner answered last, or was found down, in seconds since 1970.',
     {partner: states.partner},
   ),
   cellar_ceph_operation_duration_seconds: histogram(

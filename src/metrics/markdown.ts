@@ -31,7 +31,9 @@ cellar-registrar has \`[registrar] metrics_listen\` for the same, and no socket.
 Whoever reaches the address reads the metrics. They name the host's cell, and no image, project, pool, user or URL; there is no secret
 in them.
 
-- Every series of an agent has the label \`cell\`, \`[cell] name\` or else \`uuid\`, where the configuration has one.
+- Every series of an agent has the label \`cell\`, \`[cell] name\` or else \`uuid\`, where the configuration has one. Alerts and the
+  dashboard take hosts with the same label for one cell: give all hosts of a cell the same \`[cell] name\`, or set the label in
+  the scrape configuration.
 - Every label has the values that are listed here and no others, so that an agent has a bounded number of series, some 600.
   The series of a counter or a histogram are there from the start, at 0.
 - A scrape asks neither Ceph nor Glance. What is told of the cache was seen by the agent in its last round as the cell's janitor, or at its

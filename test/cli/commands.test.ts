@@ -156,6 +156,25 @@ filling       ${image}, 1 MiB of 584 MiB [....................]   0%
   );
 });
 
+test('status shows how old each answer is', async t => {
+  const asked = (s: number) => new Date(Date.now() - s * 1000).toISOString();
+  const glance = {...status.glance, asked: asked(3 * 3600 + 60)};
+  const keystone = {state: 'down' as const, url: 'http://keystone.example:5000', asked: asked(150), why: 'no answer'};
+  await withServer(
+    {status: async () => ({...status, glance, keystone})},
+    async ({socket}) => {
+      const {stdout} = await cellar(['status', '--socket', socket]);
+      t.true(stdout.includes('glance        up, http://glance.example:9292, asked 3 h ago\n'), stdout);
+      t.true(
+        stdout.includes('keystone      down, http://keystone.example:5000, asked 2 min ago (no answer)\n'),
+        stdout,
+      );
+      t.is(json(await cellar(['status', '--json', '--socket', socket])).keystone.asked, keystone.asked);
+    },
+    same,
+  );
+});
+
 test('status shows how full the cache is, and what went wrong last', async t => {
   const gib = 1024 ** 3;
   const mishaps = [{at: '2026-11-22T07:00:00.000Z', message: 'the fill of image x failed:\nno', requestId}];

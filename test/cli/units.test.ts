@@ -1,5 +1,5 @@
 import test from 'ava';
-import {formatClock, formatDuration, formatSize, parseDuration, parseSize} from '../../src/cli/units.ts';
+import {formatAge, formatClock, formatDuration, formatSize, parseDuration, parseSize} from '../../src/cli/units.ts';
 import {CellarError} from '../../src/core/errors.ts';
 
 for (const [text, bytes] of [
@@ -72,3 +72,16 @@ test('times are shown as precisely as they are of use', t => {
   ]);
   t.deepEqual([0, 9.9, 60, 3600].map(formatClock), ['0:00', '0:09', '1:00', '1:00:00']);
 });
+
+for (const [seconds, text] of [
+  [-5, '0 s'],
+  [59.9, '59 s'],
+  [60, '1 min'],
+  [3599, '59 min'],
+  [7200, '2 h'],
+  [86_400 * 4, '4 d'],
+] as const) {
+  test(`${seconds} s ago is ${text} ago`, t => {
+    t.is(formatAge(seconds * 1000), text);
+  });
+}

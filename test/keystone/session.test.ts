@@ -289,3 +289,34 @@ test('the endpoint comes from the catalog of the token', async t => {
   );
   t.is(keystone.seen.length, 1);
 });
+
+test('whether it answers: its version document, without credentials; a token again where there was none', async t => {
+  let status = 200;
+  await using keystone = await startServer(({method, count}, response) => {
+    if (status !== 200) sendJson(response, status, {});
+    else if (method === 'GET') sendJson(response, 200, {version: {}});
+    else sendToken(response, count);
+  });
+  const asked: (string | undefined)[] = [];
+  const onAsked = (_: number, error: unknown) => asked.push(error instanceof CellarError ? error.kind : undefined);
+  const session = open(t, keystone.url, {...quick, onAsked});
+  await session.answers(never);
+  t.is(keystone.seen[0]?.headers['x-auth-token'], undefined);
+  status = 503;
+  await fails(t, session.answers(never), 'unavailable', /GET .*\/v3\/: 503/);
+  await fails(t, session.token(never), 'unavailable', /503/);
+  const posts = () => keystone.lines().filter(line => line === 'POST /v3/auth/tokens').length;
+  const before = posts();
+  await fails(t, session.answers(never), 'unavailable', /POST/);
+  t.true(posts() > before);
+  status = 200;
+  await session.answers(never);
+  await session.answers(never);
+  t.deepEqual(keystone.lines().slice(-2), ['POST /v3/auth/tokens', 'GET /v3/']);
+  t.deepEqual(asked, ['unavailable', 'unavailable', undefined]);
+});
+
+test('whether it answers: nobody is there', async t => {
+  const session = open(t, await deadUrl());
+  await fails(t, session.answers(never), 'unavailable', /GET http/);
+});

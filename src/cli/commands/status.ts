@@ -5,7 +5,7 @@ import {type Act, examples} from '../command.ts';
 import type {Mark, Result} from '../output.ts';
 import type {Session} from '../session.ts';
 import {pairs} from '../table.ts';
-import {formatSize} from '../units.ts';
+import {formatAge, formatSize} from '../units.ts';
 
 export const statusUsage = (yargs: Argv) =>
   yargs.usage(examples('status', ['cellar status', 'cellar status --json | jq .ceph.state']));
@@ -84,5 +84,8 @@ function registered({state, why, hint, node, cell}: StatusAnswer['registration']
   ];
 }
 
-const part = ({state, why}: {state: string; why?: string}, what: string | null): string =>
-  [state, ...(what === null ? [] : [what])].join(', ') + (why === undefined ? '' : ` (${why})`);
+/** How old an answer is matters as much as what it was. */
+function part({state, asked, why}: {state: string; asked?: string; why?: string}, what: string | null): string {
+  const age = asked === undefined ? [] : [`asked ${formatAge(Date.now() - Date.parse(asked))} ago`];
+  return [state, ...(what === null ? [] : [what]), ...age].join(', ') + (why === undefined ? '' : ` (${why})`);
+}
