@@ -10,8 +10,9 @@ import {openstackOf} from '../lab/openstack.ts';
 import {halt} from '../lab/run.ts';
 import {prepareImages} from './images.ts';
 import {roads} from './roads.ts';
-import {printTable, type Row, reasonsToFail} from './rows.ts';
+import {printTable, type Result, reasonsToFail} from './rows.ts';
 import {say, step} from './say.ts';
+import {startWatch} from './watch.ts';
 
 await main();
 
@@ -22,35 +23,40 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => halt.abort(new Error(`stopped by ${signal}`)));
   const base = mkdtempSync(join(tmpdir(), 'cellar-demo-'));
-  let rows: Row[] = [];
+  let result: Result = {rows: [], dashboard: undefined};
   let failures: string[];
   try {
-    rows = await demo(base, Number(values.size) * 1024 * 1024);
-    failures = reasonsToFail(rows);
+    result = await demo(base, Number(values.size) * 1024 * 1024);
+    failures = reasonsToFail(result);
   } catch (error) {
     failures = [(error as Error).message];
   } finally {
     await step('stopping everything', () => stopLab(base));
     rmSync(base, {recursive: true, force: true});
   }
-  printTable(rows);
+  printTable(result);
   for (const failure of failures) say(`FAILED: ${failure}`);
-  if (values.json) process.stdout.write(`${JSON.stringify({ok: failures.length === 0, rows})}\n`);
+  if (values.json) process.stdout.write(`${JSON.stringify({ok: failures.length === 0, ...result})}\n`);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }
 
-async function demo(base: string, size: number): Promise<Row[]> {
+async function demo(base: string, size: number): Promise<Result> {
   say(
     'Two Ceph clusters that cannot reach each other: Glance keeps its images in one, the hosts of a cell their disks in the other.',
   );
-  const lab = await step('starting two Ceph clusters, Keystone and Glance', () => startLab({base, tied: true}));
+  const lab = await step('starting two Ceph clusters, Keystone and Glance', () =>
+    startLab({base, tied: true, mgr: true}),
+  );
   const cell = clusterAt(lab.cell);
   const openstack = openstackOf(lab);
   const images = await prepareImages({base, size, cell, openstack});
+  await using watch = await step('starting Prometheus', () => startWatch(base));
   await using agent = await step('starting cellar-agent on a host of the cell', () =>
-    startAgent([lab.novaConf, lab.cellarConf]),
+    startAgent([lab.novaConf, lab.cellarConf, watch.conf]),
   );
   const rows = await roads({lab, cell, openstack, images});
+  await watch.show(images.far.id, openstack);
+  const dashboard = await watch.dashboard();
   await step('stopping cellar-agent', () => agent.stop());
-  return rows;
+  return {rows, dashboard};
 }

@@ -1,4 +1,5 @@
 import type {Comparison} from '../helpers/bytes.ts';
+import type {Dashboard} from './watch.ts';
 
 /** One line of the demo's table. `glanceBytes` is what Glance's own log says it sent. */
 export type Row = {
@@ -10,6 +11,9 @@ export type Row = {
   identical: boolean;
   why?: string;
 };
+
+/** All that the demo found. */
+export type Result = {rows: Row[]; dashboard: Dashboard | undefined};
 
 const titles: Record<Row['road'], string> = {
   fill: '(a) first disk of the image in this cell',
@@ -25,8 +29,13 @@ export const rowOf = (row: Omit<Row, 'identical'>, {identical, why}: Comparison)
   ...(why && {why}),
 });
 
-/** What each row must say; the reasons why the demo failed. */
-export function reasonsToFail(rows: Row[]): string[] {
+/** What each row must say, and that no query of the dashboard is without an answer; the reasons why the demo failed. */
+export function reasonsToFail({rows, dashboard}: Result): string[] {
+  const without = dashboard?.without ?? ['all of them'];
+  return [...wrongRows(rows), ...without.map(query => `Prometheus has no answer to the dashboard's query ${query}`)];
+}
+
+function wrongRows(rows: Row[]): string[] {
   const expected: Record<Row['road'], (row: Row) => boolean> = {
     fill: row => row.outcome === 'filled' && row.glanceBytes > 0 && (row.parent?.startsWith('cellar/') ?? false),
     cached: row =>
@@ -44,7 +53,7 @@ export function reasonsToFail(rows: Row[]): string[] {
 
 const parentOf = (rows: Row[], road: Row['road']) => rows.find(row => row.road === road)?.parent;
 
-export function printTable(rows: Row[]): void {
+export function printTable({rows, dashboard}: Result): void {
   if (rows.length === 0) return;
   const head = ['', 'outcome', 'seconds', 'from Glance', 'parent', 'bytes'];
   const lines = rows.map(row => [
@@ -61,5 +70,11 @@ export function printTable(rows: Row[]): void {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  process.stdout.write(`\n${[head, ...lines].map(format).join('\n')}\n\n`);
+  const table = [head, ...lines].map(format);
+  if (dashboard !== undefined) {
+    const {queries, without} = dashboard;
+    const title = "the dashboard's queries, in a real Prometheus".padEnd(widths[0] ?? 0);
+    table.push(`${title}  ${queries - without.length} of ${queries} have an answer`);
+  }
+  process.stdout.write(`\n${table.join('\n')}\n\n`);
 }

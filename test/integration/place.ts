@@ -35,10 +35,12 @@ export type PlaceOptions = {
   /** More lines of cellar.conf, with their sections. */
   conf?: string;
   host?: string;
+  /** The cell's cluster, where it is not the shared one. It needs a pool `images`. */
+  cell?: Cluster;
 };
 
-export async function makePlace({glance, conf = '', host: first = 'compute-1'}: PlaceOptions = {}): Promise<Place> {
-  const cell = cellCluster();
+export async function makePlace(options: PlaceOptions = {}): Promise<Place> {
+  const {glance, conf = '', host: first = 'compute-1', cell = cellCluster()} = options;
   const {novaConf} = lab();
   const [cache, vms] = [await cell.createPool('cache'), await cell.createPool('vms')];
   const {user} = await cell.addUser(cache, {
@@ -54,6 +56,7 @@ export async function makePlace({glance, conf = '', host: first = 'compute-1'}: 
 host = ${first}
 [libvirt]
 images_rbd_pool = ${vms}
+images_rbd_ceph_conf = ${cell.conf}
 ${glance === undefined ? '' : `[glance]\nendpoint_override = ${glance}\n`}
 [image_store]
 pool = ${cache}

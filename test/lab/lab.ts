@@ -22,6 +22,8 @@ export type LabOptions = {
   tied?: boolean;
   /** Is told when a step begins; the function it returns is called when the step has ended. */
   onStep?: (name: string) => () => void;
+  /** Whether the cell's cluster has a ceph-mgr. Default: with Nova, which asks for the statistics of pools. */
+  mgr?: boolean;
   /** With Nova: how many cells, and whether cell1 has a compute from the start. */
   nova?: {cells: 1 | 2; compute: boolean} | undefined;
 };
@@ -83,7 +85,7 @@ async function startAll(options: LabOptions & {base: string}, port: number): Pro
   const ceph = (name: string, first: number, pools: string[], users: Record<string, Caps>, mgr = false) =>
     startCeph({name, base: join(base, name), port: first, pools, users, tied, mgr});
   const cell = (name: string, first: number) =>
-    ceph(name, first, ['vms', 'cellar', 'images'], cellUsers, nova !== undefined); // Nova asks for pool statistics
+    ceph(name, first, ['vms', 'cellar', 'images'], cellUsers, options.mgr ?? nova !== undefined);
   const keystone = {
     base,
     port: port + 80,
