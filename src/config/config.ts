@@ -1,3 +1,4 @@
+import {type Exposure, exposedSecrets} from './exposed.ts';
 import type {Inputs, Origin} from './lookup.ts';
 import type {Option, Table, Value} from './option.ts';
 import {Fault, type Problem, problemsError} from './problem.ts';
@@ -28,6 +29,8 @@ export type Config<T extends Table> = {
   get<G extends keyof T & string, N extends keyof T[G] & string>(group: G, name: N, section?: string): Value<T, G, N>;
   /** Everything that is wrong: with the files, with names in our sections, with every value. Empty when all is well. */
   check(): Problem[];
+  /** Files with secrets that everybody on the host can read. They keep nothing from working. */
+  exposed(): Exposure[];
   /** Every option in the table's order. */
   entries(): ConfigEntry[];
 };
@@ -63,6 +66,7 @@ export function createConfig<T extends Table>(table: T, inputs: Inputs, problems
       // A value that others refer to fails them too: it is told once.
       return [...problems, ...unknownOptions(table, inputs), ...new Set(values)];
     },
+    exposed: () => exposedSecrets(table, inputs.files),
     entries: () => each((group, name, option) => entry(own, group, name, option)),
   };
 }

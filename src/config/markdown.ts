@@ -5,8 +5,9 @@ import {describeType, sampleValues} from './sample.ts';
 const introduction = `# Configuration
 
 cellar reads ini files with the syntax and the meaning that oslo.config gives them, so that it sees in nova.conf what Nova
-sees. This page is made from the option table in src/config; \`cellar config sample\` prints the same as a file to start from,
-\`cellar config show\` every value with its origin, \`cellar config check\` everything that is wrong.
+sees. This page is made from the option table in src/config; \`cellar config sample\` prints the same as a file to start from
+(the packages have it as /usr/share/doc/cellar-common/examples/cellar.conf), \`cellar config show\` every value with its origin,
+\`cellar config check\` everything that is wrong.
 
 ## Where values come from
 
@@ -28,6 +29,9 @@ Files are read in this order:
 
 \`--config-file\` and \`--config-dir\` may be given several times and count in their order. With a \`--config-file\` the files of
 1 and 3 are not read, with a \`--config-dir\` not those of 2 and 4. A file or directory that is named but missing is an error.
+
+A file with passwords in it should be closed to others (\`root:nova\`, mode 0640: the packages install \`cellar.conf\` so). \`cellar config
+check\` warns of those that everybody on the host can read; all works as before with them.
 
 A name that is no option is an error in the sections \`[cell]\`, \`[image_store]\`, \`[agent]\`, \`[facade]\` and \`[registrar]\`;
 elsewhere it is Nova's business.

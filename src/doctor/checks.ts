@@ -6,6 +6,7 @@ import {hostChecks} from './checks/host.ts';
 import {keyringsCheck} from './checks/keyrings.ts';
 import {novaChecks} from './checks/nova.ts';
 import {openstackChecks} from './checks/openstack.ts';
+import {secretsChecks} from './checks/secrets.ts';
 
 /** All of them, in the order in which they are told. docs/operations.md has the same table. */
 export const checks: readonly Check[] = [
@@ -16,4 +17,5 @@ export const checks: readonly Check[] = [
   ...openstackChecks,
   ...novaChecks,
   ...hostChecks,
+  ...secretsChecks,
 ];

@@ -1,6 +1,6 @@
 /** `cellar config`, and where the CLI finds its socket. */
 import {chmod, mkdir, writeFile} from 'node:fs/promises';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import test from 'ava';
 import {version} from '../../src/config/version.ts';
 import {temporaryFolder} from '../api/temporary-folder.ts';
@@ -20,7 +20,7 @@ test('config check says what is read and that it is good', async t => {
   const run = await cellar(['config', 'check', '--config-file', path]);
   t.deepEqual(run, {code: 0, stdout: `the configuration is good; read: ${path}\n`, stderr: ''});
   const json = await cellar(['config', 'check', '--config-file', path, '--json']);
-  t.deepEqual(JSON.parse(json.stdout), {schema: 1, ok: true, files: [path], problems: []});
+  t.deepEqual(JSON.parse(json.stdout), {schema: 1, ok: true, files: [path], problems: [], exposed: []});
 });
 
 test('config check tells every problem with file, line and remedy, and exits 78', async t => {
@@ -35,6 +35,33 @@ test('config check tells every problem with file, line and remedy, and exits 78'
   const {ok, problems} = JSON.parse(json.stdout);
   t.false(ok);
   t.deepEqual(problems.map(({line}: {line: number}) => line).toSorted(), [2, 3]);
+});
+
+test('config check warns of passwords in files that everybody can read, and says how to close them', async t => {
+  const path = await file(
+    `[keystone_authtoken]\npassword = ${password}\n[DEFAULT]\ntransport_url = rabbit://10.0.0.1/\n[service_user]\ntoken =\n`,
+  );
+  const check = () => cellar(['config', 'check', '--config-file', path]);
+  const good = `the configuration is good; read: ${path}\n`;
+  const group = process.getgid?.() === 0 ? `chgrp nova ${path} && ` : '';
+  const open = `warning: ${path} has mode 0644: everybody on this host has access to [keystone_authtoken] password (line 2)\n  ${group}chmod 0640 ${path}`;
+  await chmod(dirname(path), 0o755);
+  await chmod(path, 0o644);
+  const run = await check();
+  t.is(run.code, 0, 'it works as it is');
+  t.true(run.stdout.startsWith(good + open), run.stdout);
+  const json = await cellar(['config', 'check', '--config-file', path, '--json']);
+  t.like(JSON.parse(json.stdout).exposed[0], {
+    file: path,
+    mode: '0644',
+    options: [{option: '[keystone_authtoken] password', line: 2}],
+  });
+  t.false(json.stdout.includes(password));
+  await chmod(path, 0o640);
+  t.is((await check()).stdout, good, 'closed');
+  await chmod(path, 0o644);
+  await chmod(dirname(path), 0o750);
+  t.is((await check()).stdout, good, 'in a directory that is closed');
 });
 
 test('config show prints values with their origin, and no secret in any form', async t => {

@@ -281,6 +281,19 @@ test.serial("the agent's key may not write to a disk pool, or to the cache pool"
   }
 });
 
+test.serial('a password in a file that everybody can read', async t => {
+  t.teardown(() => chmodSync(host.dir, 0o700));
+  chmodSync(host.dir, 0o755);
+  finds(t, await host.diagnose('[service_user]\ntoken = s3cr3t\n'), [
+    [
+      'open-files',
+      'warn',
+      /\/more.conf has mode 0644: everybody .* \[service_user\] token \(line 2\)$/,
+      /chmod 0640 .*\/more.conf/,
+    ],
+  ]);
+});
+
 test.serial('a pool that is not marked for RBD', async t => {
   const {ceph, vms} = host;
   t.teardown(() => ceph.ceph('osd', 'pool', 'application', 'enable', vms, 'rbd'));

@@ -41,13 +41,15 @@ async function check({sources, env}: Session): Promise<Result> {
   const config = readConfig(sources, {env});
   const problems = config.check();
   const good = problems.length === 0;
+  const exposed = config.exposed();
   const lines = good
     ? [`the configuration is good; read: ${config.files.join(', ') || 'no file'}`]
     : problems.map(problem => `${describeProblem(problem)}\n  ${problem.hint}`);
+  const warnings = exposed.map(({what, hint}) => `warning: ${what}\n  ${hint}`);
   return {
-    json: {schema: 1, ok: good, files: config.files, problems},
+    json: {schema: 1, ok: good, files: config.files, problems, exposed},
     ids: problems.flatMap(({option}) => option ?? []),
-    text: lines.map(line => `${line}\n`).join(''),
+    text: [...lines, ...warnings].map(line => `${line}\n`).join(''),
     exit: good ? 0 : errorKinds.config.exit,
   };
 }
