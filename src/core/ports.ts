@@ -64,6 +64,8 @@ export type Completed = {size: number; parent: SnapshotSpec | undefined; registe
 export interface Disks {
   /** The fsid of the connected cluster. */
   fsid(signal: AbortSignal): Promise<string>;
+  /** Is there a pool of this name, whatever we may do in it? */
+  hasPool(pool: string, signal: AbortSignal): Promise<boolean>;
   /** Looks at the snapshot. A missing pool, image or snapshot, a foreign pool and an unprotected snapshot that needs protection are reasons. */
   parentState(parent: SnapshotSpec, signal: AbortSignal): Promise<ParentState>;
   state(disk: DiskSpec, signal: AbortSignal): Promise<DiskState>;
@@ -131,7 +133,7 @@ export interface Copies {
   list(signal: AbortSignal): Promise<string[]>;
   /** Takes the copy away, sealed or not, torn or whole; absent is fine. With clones it is `conflict` and stays whole. */
   remove(name: string, signal: AbortSignal): Promise<void>;
-  /** Has a sealed copy clones? false for one that is not there. */
+  /** Has a sealed copy clones? false for one that is not there; `conflict` when all that are left of them are in pools that are not there any more. */
   hasClones(name: string, signal: AbortSignal): Promise<boolean>;
   /** Reads the whole of a copy's snapshot from the cluster, holes as zeros. `not-found` when it is not there. Fails with the signal's reason. */
   digest(name: string, snapshot: string, signal: AbortSignal, options: DigestOptions): Promise<CopyDigest>;
@@ -186,8 +188,8 @@ export interface Index {
   claim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
   /** The commit. One op: the claim is still `entry.generation`, the entry is still `replaces` (or absent): set the entry, drop the claim, write down what it replaces as retired. false when either moved on. */
   publish(entry: Entry, replaces: Entry | undefined, signal: AbortSignal): Promise<boolean>;
-  /** Drops a claim of ours that came to nothing; somebody else's stays. */
-  unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<void>;
+  /** Drops a claim of ours that came to nothing. false: it is not there, or somebody else's, which stays. */
+  unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<boolean>;
   /** Claims of fills that run, or died. */
   claims(signal: AbortSignal): Promise<{image: string; generation: string}[]>;
   /** Takes the entry out if it is still exactly this one, and in the same op writes down its copy as retired. `sparePinned`: not while the image is pinned. */

@@ -14,7 +14,8 @@ type Live = {cluster: NativeCluster; pools: Map<string, Promise<NativePool>>};
 
 /**
  * One rados connection, made when first used and again after it was lost. A blocklisted session (ESHUTDOWN) can do nothing
- * any more, whatever the pool: it is dropped, and the next call gets a new one. Pools are opened once and kept.
+ * any more, whatever the pool: it is dropped, and the next call gets a new one. Pools are opened once and kept, by their id: of
+ * one that was removed librados says that there is no such object, and that is an answer only as long as the pool is there.
  */
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -31,7 +32,10 @@ export class Connection {
     return (await this.#connected(signal)).cluster;
   }
 
-  /** Runs `work` on the pool. Failures become CellarErrors. `work` is not interrupted; see core/ports. */
+  /**
+   * Runs `work` on the pool. Failures become CellarErrors. `work` is not interrupted; see core/ports. When it finds nothing (see
+   * `isNothing`), and the pool was removed meanwhile, that is the answer: `unavailable` if there is another one of its name.
+   */
   async use<V>(
     pool: string,
     signal: AbortSignal,
@@ -39,9 +43,30 @@ export class Connection {
   ): Promise<V> {
     const live = await this.#connected(signal);
     try {
-      return await work(await this.#pool(live, pool), live.cluster);
+      const opened = await this.#pool(live, pool);
+      try {
+        const found = await work(opened, live.cluster);
+        if (isNothing(found)) await this.#checkPool(live, opened);
+        return found;
+      } catch (error) {
+        if (isRbdError(error, 'ENOENT')) await this.#checkPool(live, opened);
+        throw error;
+      }
     } catch (error) {
       if (isRbdError(error, 'ESHUTDOWN', 'ENOTCONN')) this.#drop(live);
+      throw fromRbd(error);
+    }
+  }
+
+  /** Is there a pool of this name by now? Whatever we may do in it. */
+  async hasPool(name: string, signal: AbortSignal): Promise<boolean> {
+    const {cluster} = await this.#connected(signal);
+    try {
+      const pool = await cluster.openPool(name);
+      pool.close().catch(() => {});
+      return true;
+    } catch (error) {
+      if (isRbdError(error, 'ENOENT')) return false;
       throw fromRbd(error);
     }
   }
@@ -92,6 +117,29 @@ export class Connection {
     return opening;
   }
 
+  /**
+   * Fails when the pool is not the one of its name any more, and forgets it: the next call opens it anew. Opening asks librados's
+   * map of the cluster, which is as new as the answer that made us ask: no more than a call to a thread.
+   */
+  async #checkPool({cluster, pools}: Live, opened: NativePool): Promise<void> {
+    const {name, id} = opened;
+    let now: NativePool | undefined;
+    try {
+      now = await cluster.openPool(name);
+      if (now.id === id) return;
+      await forget(pools, opened);
+      throw new CellarError('unavailable', `pool ${name} was removed, and there is a new one of this name`, {
+        hint: 'try again: from now on the new one is used',
+        object: name,
+      });
+    } catch (error) {
+      if (isRbdError(error, 'ENOENT')) await forget(pools, opened);
+      throw error;
+    } finally {
+      now?.close().catch(() => {});
+    }
+  }
+
   /** Calls that were in flight all fail: the first one drops the session, and none of them the next session. */
   #drop(live: Live): void {
     if (this.#current !== live) return;
@@ -100,3 +148,19 @@ export class Connection {
     live.cluster.close().catch(() => {});
   }
 }
+
+/** Unless somebody has opened the new one by now. */
+async function forget(pools: Live['pools'], opened: NativePool): Promise<void> {
+  const known = await pools.get(opened.name)?.catch(() => undefined);
+  if (known !== opened) return;
+  pools.delete(opened.name);
+  opened.close().catch(() => {});
+}
+
+/** What a look that found nothing answers: of what stands in a pool it says something, of a pool that is not there it says nothing. */
+const isNothing = (found: unknown): boolean =>
+  found === undefined ||
+  found === false ||
+  (Array.isArray(found) && found.length === 0) ||
+  (found instanceof Map && found.size === 0) ||
+  (typeof found === 'object' && found !== null && 'kind' in found && found.kind === 'absent');

@@ -12,7 +12,8 @@ import type {
 import type {Connection} from './connection.ts';
 import {removeImage, withImage} from './disks.ts';
 import {causeOf, fromRbd, isRbdError} from './errors.ts';
-import {hasAttachedChildren} from './lineage.ts';
+import {readFeatures, readImageId} from './header.ts';
+import {attachedChildren, checkPools, hasAttachedChildren} from './lineage.ts';
 import type {NativeCluster, NativeImage, NativePool, NativeWriter} from './native.ts';
 import {readBack} from './read-back.ts';
 import {type Room, roomOf} from './room.ts';
@@ -48,7 +49,7 @@ export class RbdCopies implements Copies {
   ): Promise<CopyWriter> {
     return this.#connection.use(this.pool, signal, async pool => {
       await pool.omapCompareAndSet('rbd_trash', {}); // rbd_remove needs it, and cannot make it once the cluster is full
-      await pool.createImage(name, {size, order});
+      await createImage(pool, name, size);
       const image = await pool.openImage(name);
       const writer = image.writer({objectSize: 2 ** order, granule, digests, inFlight});
       return new RbdCopyWriter(pool.name, name, image, writer);
@@ -61,10 +62,15 @@ export class RbdCopies implements Copies {
   }
 
   async hasClones(name: string, signal: AbortSignal): Promise<boolean> {
-    return this.#connection.use(this.pool, signal, async pool => {
+    return this.#connection.use(this.pool, signal, async (pool, cluster) => {
       try {
         return await withImage(pool, name, {readOnly: true}, async image => {
-          for (const {id} of await image.listSnapshots()) if (await hasAttachedChildren(pool, image, id)) return true;
+          for (const {id} of await image.listSnapshots()) {
+            const children = await attachedChildren(pool, image, id);
+            if (children.length === 0) continue;
+            await checkPools(cluster, children, `${pool.name}/${name}`);
+            return true;
+          }
           return (await image.children()).length > 0;
         });
       } catch (error) {
@@ -107,6 +113,19 @@ export class RbdCopies implements Copies {
       await sleep(wait, undefined, {signal});
     }
   }
+}
+
+/** layering, to be cloned; exclusive-lock, which is what keeps a filler from writing to what was removed while it slept. */
+const needed = 1 | 4;
+
+/** With the features of `rbd_default_features`, which disks that we clone of it get too, and with those that a copy cannot do without. */
+async function createImage(pool: NativePool, name: string, size: number): Promise<void> {
+  await pool.createImage(name, {size, order});
+  const id = await readImageId(pool, name);
+  const features = id === undefined ? undefined : await readFeatures(pool, id);
+  if (features === undefined || (features & needed) === needed) return;
+  await pool.removeImage(name);
+  await pool.createImage(name, {size, order, features: features | needed});
 }
 
 /** One attempt. Whoever still has this generation open lost its lease or died: it is fenced off, so that nothing is written to what we remove. */

@@ -35,6 +35,10 @@ export class RbdDisks implements Disks {
     return (await this.#connection.cluster(signal)).fsid;
   }
 
+  hasPool(pool: string, signal: AbortSignal): Promise<boolean> {
+    return this.#connection.hasPool(pool, signal);
+  }
+
   async parentState(parent: SnapshotSpec, signal: AbortSignal): Promise<ParentState> {
     const format = await this.#cloneFormat(signal);
     try {

@@ -74,9 +74,9 @@ export class RbdIndex implements Index {
     return published;
   }
 
-  async unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<void> {
+  async unclaim(imageId: string, generation: string, signal: AbortSignal): Promise<boolean> {
     const claim = claimOf(imageId);
-    await this.#connection.use(this.#pool, signal, pool =>
+    return this.#connection.use(this.#pool, signal, pool =>
       pool.omapCompareAndSet(object, {expect: {[claim]: Buffer.from(generation)}, remove: [claim]}),
     );
   }

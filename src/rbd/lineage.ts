@@ -1,6 +1,7 @@
+import {CellarError} from '../core/errors.ts';
 import {Reader, text, u64} from './encoding.ts';
 import {call} from './header.ts';
-import type {NativeImage, NativePool, ParentSpec} from './native.ts';
+import type {NativeCluster, NativeImage, NativePool, ParentSpec} from './native.ts';
 
 /**
  * Does the parent list this child? rbd_list_children3 would tell too, but it opens every pool of the cluster that has a
@@ -29,12 +30,42 @@ export async function isRegistered(
   );
 }
 
-/** Has the snapshot any clone of format 2? (Format 1 shows when unprotecting fails.) */
-export async function hasAttachedChildren(pool: NativePool, image: NativeImage, snapshotId: number): Promise<boolean> {
+/** The snapshot's clones of format 2. (One of format 1 shows when unprotecting fails.) */
+export async function attachedChildren(
+  pool: NativePool,
+  image: NativeImage,
+  snapshotId: number,
+): Promise<{poolId: number; imageId: string}[]> {
   const {id} = await image.info();
   const answer = await call(pool, `rbd_header.${id}`, 'children_list', [u64(snapshotId)]);
-  return answer !== undefined && decodeChildren(answer).length > 0;
+  return answer === undefined ? [] : decodeChildren(answer);
 }
+
+/**
+ * Fails when all of these children are in pools that are not there any more. Ceph leaves them written down in the parent, which
+ * then can never be removed; that they are nobody's is for an operator to say.
+ */
+export async function checkPools(
+  cluster: NativeCluster,
+  children: readonly {poolId: number}[],
+  parent: string,
+): Promise<void> {
+  const {output} = await cluster.monCommand(JSON.stringify({prefix: 'osd lspools', format: 'json'}));
+  const pools = new Set((JSON.parse(output.toString()) as {poolnum: number}[]).map(({poolnum}) => poolnum));
+  if (children.some(({poolId}) => pools.has(poolId))) return;
+  const gone = [...new Set(children.map(({poolId}) => poolId))].join(', ');
+  throw new CellarError(
+    'conflict',
+    `${parent} still lists ${children.length} clones, all in pools that were removed (id ${gone})`,
+    {
+      hint: 'Ceph keeps it for them, and has no command to strike them off; remove the disks of a pool before the pool',
+      object: parent,
+    },
+  );
+}
+
+export const hasAttachedChildren = async (pool: NativePool, image: NativeImage, snapshotId: number): Promise<boolean> =>
+  (await attachedChildren(pool, image, snapshotId)).length > 0;
 
 /** set<string> */
 export function decodeIds(answer: Buffer): string[] {

@@ -62,6 +62,10 @@ export class FakeCell implements Cell {
       await this.before('fsid', this.id);
       return this.id;
     },
+    hasPool: async (pool: string) => {
+      await this.before('has-pool', pool);
+      return this.pools.has(pool);
+    },
     parentState: async (parent: SnapshotSpec): Promise<ParentState> => {
       await this.before('parent-state', parent.image);
       if (!this.pools.has(parent.pool)) return {clonable: false, why: `there is no pool ${parent.pool}`};
@@ -207,7 +211,7 @@ export class FakeCell implements Cell {
     },
     unclaim: async (imageId: string, generation: string) => {
       await this.before('unclaim', imageId);
-      if (this.claims.get(imageId) === generation) this.claims.delete(imageId);
+      return this.claims.get(imageId) === generation && this.claims.delete(imageId);
     },
     claims: async () => [...this.claims].map(([image, generation]) => ({image, generation})),
     retire: async (entry: Entry, retired: Retired, _: AbortSignal, {sparePinned = false} = {}) => {

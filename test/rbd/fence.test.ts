@@ -51,6 +51,24 @@ test('a filler that only hung finds itself fenced off: what it writes later land
   t.deepEqual(await objects(), []);
 });
 
+for (const features of [1, 3, 5, 61]) {
+  test(`whatever rbd_default_features says (${features}), a copy can be cloned and has the lock that fences fillers off`, async t => {
+    const {agent, admin, ceph, user, pools} = await subject();
+    const options = {rbd_default_features: `${features}`};
+    const {copies} = agent({connect: {...connectAs(ceph, user), options}});
+    const name = copyName(randomUUID(), '0123456789abcdef');
+    const writer = await copies.create(name, 4096, never);
+    await writer.append(Buffer.alloc(4096, 1));
+    await writer.finish();
+    await writer.seal(never);
+    const pool = await admin(pools.cache);
+    const image = await pool.openImage(name, {readOnly: true});
+    t.is((await image.info()).features, (features & ~2) | 5);
+    await pool.close();
+    await copies.remove(name, never);
+  });
+}
+
 test("the next fill takes over when the dead one's lease has ended, and leaves one copy", async t => {
   const {cell, pools, read} = await subject();
   const images = new FakeImages();

@@ -45,6 +45,13 @@ export const disksSuite: Suite = (test, name, makeSubject) => {
     t.true((await subject.read(disk)).equals(data));
   });
 
+  test(`${name}: a pool is there or not, whatever we may do in it`, async t => {
+    const {cell, pools} = await makeSubject();
+    t.true(await cell.disks.hasPool(pools.disks, never));
+    t.true(await cell.disks.hasPool(pools.images, never));
+    t.false(await cell.disks.hasPool(freshName('none'), never));
+  });
+
   test(`${name}: where nothing is, the state is absent; in a pool that is not there it is not found`, async t => {
     const subject = await makeSubject();
     t.deepEqual(await subject.cell.disks.state(fresh(subject), never), {kind: 'absent'});

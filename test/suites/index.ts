@@ -29,7 +29,7 @@ export const indexSuite: Suite = (test, name, makeSubject) => {
     await cell.index.claim(entry.image, 'of another', never);
     t.false(await cell.index.publish(entry, undefined, never));
     await cell.index.claim(entry.image, entry.generation, never);
-    await cell.index.unclaim(entry.image, entry.generation, never);
+    t.true(await cell.index.unclaim(entry.image, entry.generation, never));
     t.false(await cell.index.publish(entry, undefined, never));
     t.is(await cell.index.get(entry.image, never), undefined);
   });
@@ -38,9 +38,9 @@ export const indexSuite: Suite = (test, name, makeSubject) => {
     const {cell} = await makeSubject();
     const entry = someEntry();
     await cell.index.claim(entry.image, entry.generation, never);
-    await cell.index.unclaim(entry.image, 'of another', never);
+    t.false(await cell.index.unclaim(entry.image, 'of another', never));
     t.true(await cell.index.publish(entry, undefined, never));
-    await cell.index.unclaim(entry.image, entry.generation, never);
+    t.false(await cell.index.unclaim(entry.image, entry.generation, never));
     t.deepEqual(await cell.index.get(entry.image, never), entry);
   });
 
