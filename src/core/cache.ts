@@ -4,7 +4,7 @@ import {CellarError} from './errors.ts';
 import type {Retired} from './evict.ts';
 import {fill} from './fill.ts';
 import type {Requester} from './image.ts';
-import {whyNever} from './plan.ts';
+import {whyNever, whyNotCached} from './plan.ts';
 import type {RunOptions} from './request.ts';
 import {retire} from './retire.ts';
 import {abortable} from './single-flight.ts';
@@ -55,7 +55,7 @@ export async function prefetch(
   {signal, onProgress}: RunOptions,
 ): Promise<Prefetched> {
   const image = await world.images.get(imageId, requester, signal);
-  const never = whyNever(image);
+  const never = whyNever(image) ?? whyNotCached(image);
   if (never !== undefined)
     throw new CellarError('unacceptable', `image ${imageId} cannot be cached: ${never}`, {object: imageId});
   const filling = fill(image, requester, world, {signal: new AbortController().signal, onProgress});

@@ -17,8 +17,8 @@ export type DiskFacts = {
   self: Self;
   /** Is this snapshot one that the asked image's disk may be a clone of? */
   isOurs: (parent: SnapshotSpec) => boolean;
-  /** ms since the epoch. */
-  now: number;
+  /** ms that this agent has been seeing this intent. */
+  intentAge: number;
   intentStale: number;
 };
 
@@ -27,8 +27,8 @@ export type DiskFacts = {
  * then may something be removed, and only while it holds no data of its own. Without one, whatever opens is somebody's
  * disk: answered when it is a clone of this image, left alone otherwise.
  */
-export function judgeDisk({state, intent, self, isOurs, now, intentStale}: DiskFacts): DiskVerdict {
-  if (intent !== undefined && intent.host !== self.host && now - Date.parse(intent.since) < intentStale) {
+export function judgeDisk({state, intent, self, isOurs, intentAge, intentStale}: DiskFacts): DiskVerdict {
+  if (intent !== undefined && intent.host !== self.host && intentAge < intentStale) {
     return {
       do: 'refuse',
       kind: 'unavailable',

@@ -116,6 +116,5 @@ const fitting = (wanted: number, allowed: number): number => (wanted > allowed ?
 const duration = (ms: number): string =>
   ms < 7_200_000 ? `${Math.round(ms / 60_000)} minutes` : `${Math.round(ms / 3_600_000)} hours`;
 
-/** Is it time to remove this copy? Not while a clone that was begun before it was retired may still be under way. */
-export const mayLeave = ({since, quarantined}: Retired, grace: number, now: number): boolean =>
-  !quarantined && now - Date.parse(since) >= grace;
+/** Is it time to remove this copy, seen to be retired for `age` ms? Not while a clone that was begun before that may still be under way. */
+export const mayLeave = ({quarantined}: Retired, age: number, grace: number): boolean => !quarantined && age >= grace;

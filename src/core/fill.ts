@@ -152,19 +152,21 @@ async function fillUnderLease(
         : error;
     const ms = performance.now() - started;
     emit({type: 'fill-failed', image: image.id, generation, error: asCellarError(failure), ms});
-    await withdraw(image.id, generation, world).catch(() => {}); // recovery tries again
+    await withdraw(image.id, generation, world, lease.lost).catch(() => {}); // recovery tries again
     throw failure;
   }
 }
 
 /**
  * Takes back what a failed fill left. The claim goes first: a commit that was not answered may still be on its way, and fails
- * on that. Or it had been applied: then the copy is the index's and stays.
+ * on that. Or it had been applied: then the copy is the index's and stays. Who has the lease after us takes our copy away, and
+ * may be at it: to remove it means to fence off whoever else has it open.
  */
-async function withdraw(imageId: string, generation: string, world: World): Promise<void> {
+async function withdraw(imageId: string, generation: string, world: World, lost: AbortSignal): Promise<void> {
   const {index} = world.cell;
   const signal = AbortSignal.timeout(world.limits.cleanUpTimeout);
-  await index.unclaim(imageId, generation, signal);
+  const wasOurs = await index.unclaim(imageId, generation, signal);
+  if (!wasOurs || lost.aborted) return;
   const entry = await index.get(imageId, signal);
   if (entry?.generation === generation) return;
   await removeCopy(copyName(imageId, generation), 'its fill failed', world, signal);

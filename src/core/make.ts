@@ -4,6 +4,7 @@ import {type DiskVerdict, judgeDisk} from './disk.ts';
 import {asCellarError, CellarError} from './errors.ts';
 import {formatSnapshot, sameSnapshot} from './location.ts';
 import type {Completed, DiskSpec, DiskState, Intent, SnapshotSpec} from './ports.ts';
+import {intentAge} from './sightings.ts';
 import type {World} from './world.ts';
 
 export type MakeOptions = {
@@ -30,9 +31,13 @@ export type Made = ({outcome: 'made' | 'exists'} & Ready) | {outcome: 'gone'; wh
 /** What there is under a disk's name, unjudged. */
 export type Look = {state: DiskState; intent: Intent | undefined};
 
+/**
+ * Of a disk that stands the intent is read last: that there is none then proves that its maker was done with it, or has taken it
+ * away. One that was read before says nothing: the maker may have begun in between, and may still take away what was seen.
+ */
 export async function lookAtDisk(disk: DiskSpec, {cell}: World, signal: AbortSignal): Promise<Look> {
-  const [state, intent] = await Promise.all([cell.disks.state(disk, signal), cell.intents.get(disk, signal)]);
-  return {state, intent};
+  const [state, before] = await Promise.all([cell.disks.state(disk, signal), cell.intents.get(disk, signal)]);
+  return {state, intent: state.kind === 'absent' ? before : await cell.intents.get(disk, signal)};
 }
 
 /** Looks at what stands under the name, unless that was done just now. Fails with `conflict` when it is not ours, `unavailable` when another agent is making it. */
@@ -46,7 +51,8 @@ export async function inspectDisk(
   const {self, limits} = world;
   for (let settled = false; ; settled = true) {
     const {state, intent} = (settled ? undefined : first) ?? (await lookAtDisk(disk, world, signal));
-    const verdict = judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
+    const age = intentAge(disk, intent, world);
+    const verdict = judgeDisk({state, intent, self, isOurs, intentAge: age, intentStale: limits.intentStale});
     if (settled || !mayBeInTheMaking(state, intent, verdict)) {
       if (verdict.do === 'refuse')
         throw new CellarError(verdict.kind, `disk ${formatDisk(disk)}: ${verdict.why}`, {
@@ -65,18 +71,46 @@ const mayBeInTheMaking = (state: DiskState, intent: Intent | undefined, verdict:
   verdict.do === 'look-again' ||
   (intent === undefined && state.kind === 'image' && state.empty && (state.parent === undefined || !state.registered));
 
-/** Answers for a disk that stands: reads it back, grows it if need be, clears a left intent. undefined when there is none to answer for. */
-export async function keepDisk(
+/** Looks at what stands under the name, and answers for it where that can be done; `first` as for `inspectDisk`. */
+export async function settleDisk(
+  disk: DiskSpec,
+  options: MakeOptions,
+  world: World,
+  signal: AbortSignal,
+  first?: Look,
+): Promise<{inspected: Inspected; standing: Ready | undefined}> {
+  for (let attempt = 0; ; attempt++) {
+    const inspected = await inspectDisk(disk, options, world, signal, attempt === 0 ? first : undefined);
+    const standing = await keepDisk(disk, options, inspected, world, signal);
+    if (standing !== undefined || inspected.verdict.do !== 'finish' || attempt === 2) return {inspected, standing};
+  }
+}
+
+/**
+ * Answers for a disk that stands: reads it back, grows it if need be. A left intent is taken over first, and cleared at the end:
+ * its maker, should it only have been slow, finds it gone, and takes nothing away. undefined when there is nothing to answer for,
+ * or when somebody else was quicker: what was seen is not true any more then, and the caller looks again.
+ */
+async function keepDisk(
   disk: DiskSpec,
   options: MakeOptions,
   {verdict, intent}: Inspected,
   world: World,
   signal: AbortSignal,
 ): Promise<Ready | undefined> {
-  if (verdict.do !== 'answer' && verdict.do !== 'finish') return undefined;
-  const ready = await finish(disk, options, world, signal);
-  if (intent !== undefined) await world.cell.intents.clear(disk, intent, signal);
-  return ready;
+  if (verdict.do === 'answer') return finish(disk, options, world, signal);
+  if (verdict.do !== 'finish' || intent === undefined) return undefined;
+  const {cell, self} = world;
+  const own = renewed({...intent, host: self.host, run: self.run});
+  if (!(await cell.intents.put(disk, own, intent, signal))) return undefined;
+  const ready = await finish(disk, options, world, signal); // when it fails our intent stays: it may be half a disk by now
+  return (await cell.intents.clear(disk, own, signal)) ? ready : undefined;
+}
+
+/** The intent with the time of now, and in any case with another than it had: whoever knows the old one does not know this one. */
+export function renewed(intent: Intent): Intent {
+  const before = Date.parse(intent.since) || 0;
+  return {...intent, since: new Date(Math.max(Date.now(), before + 1)).toISOString()};
 }
 
 /**
@@ -162,11 +196,11 @@ async function repairDisk(
   disk: DiskSpec,
   {isOurs}: MakeOptions,
   {intent, why}: {intent: Intent | undefined; why: string},
-  {cell, self, limits, emit}: World,
+  {cell, self, limits: {intentStale}, emit}: World,
   signal: AbortSignal,
 ): Promise<boolean> {
   const state = await cell.disks.state(disk, signal);
-  const now = judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
+  const now = judgeDisk({state, intent, self, isOurs, intentAge: intentStale, intentStale}); // it was, and is ours by now
   if (now.do === 'make') return true;
   if (now.do !== 'repair' && now.do !== 'look-again') return false;
   await cell.disks.remove(disk, signal);
@@ -220,19 +254,25 @@ function whyNotReady(
 /**
  * After a failure: takes away what we began and our intent. What cannot be undone now keeps its intent: that is what makes the
  * next look repair instead of trust. An intent that is not ours any more was taken over by somebody who took us for dead: then
- * the disk is theirs.
+ * the disk is theirs. So before anything is removed the intent is renewed: who has seen the old one and is about to answer for
+ * the disk finds it changed.
  */
-async function undo(disk: DiskSpec, intent: Intent, step: Step, {cell, self, limits}: World): Promise<void> {
+async function undo(disk: DiskSpec, begun: Intent, step: Step, {cell, self, limits}: World): Promise<void> {
   const signal = AbortSignal.timeout(limits.cleanUpTimeout);
+  let intent = begun;
   try {
     if (!isDeepStrictEqual(await cell.intents.get(disk, signal), intent)) return;
     const state = await cell.disks.state(disk, signal);
-    const isOurs = (other: SnapshotSpec) => sameSnapshot(other, intent.parent);
-    const {do: what} = judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
+    const isOurs = (other: SnapshotSpec) => sameSnapshot(other, begun.parent);
+    const {do: what} = judgeDisk({state, intent, self, isOurs, intentAge: 0, intentStale: limits.intentStale});
     if (step === 'repair' && what === 'repair') return;
     const made = step === 'clone' || step === 'finish';
     const empty = state.kind === 'torn' || (state.kind === 'image' && state.empty);
-    if (made && empty && (what === 'repair' || what === 'finish')) await cell.disks.remove(disk, signal);
+    if (made && empty && (what === 'repair' || what === 'finish')) {
+      intent = renewed(begun);
+      if (!(await cell.intents.put(disk, intent, begun, signal))) return;
+      await cell.disks.remove(disk, signal);
+    }
     await cell.intents.clear(disk, intent, signal);
   } catch {
     // as said above

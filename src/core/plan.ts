@@ -42,6 +42,8 @@ export function choosePlan(image: ImageRecord, facts: Facts): Plan {
     return {kind: 'clone', parent: verdict.parent, why: verdict.why, roads};
   }
   if (facts.locations.length === 0) roads.push({road: 'location', taken: false, why: 'Glance shows no location'});
+  const uncacheable = whyNotCached(image);
+  if (uncacheable !== undefined) return {kind: 'refuse', why: uncacheable, roads};
 
   const cached = judgeCached(image, facts);
   roads.push({road: 'cached', taken: cached.parent !== undefined, why: cached.why});
@@ -69,6 +71,13 @@ export function whyNever(image: ImageRecord): string | undefined {
   if (image.size === undefined || image.size === 0) return 'Glance says it has no data';
   return undefined;
 }
+
+/**
+ * Why the cell can keep no copy of this image, whatever its format; undefined when it can. Glance lets its users choose ids, also
+ * in upper case, and whether it finds them by another case is its database's affair: copies are known by the one form only.
+ */
+export const whyNotCached = ({id}: ImageRecord): string | undefined =>
+  id === id.toLowerCase() ? undefined : `its id is not in lower case, and the cell's cache knows no others: ${id}`;
 
 /** As far as Glance knows: the file of another format than raw and ISO says nothing about the disk in it. */
 const diskSize = ({diskFormat, size, virtualSize}: ImageRecord): number | undefined =>

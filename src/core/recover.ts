@@ -2,15 +2,16 @@ import {type DiskVerdict, judgeDisk} from './disk.ts';
 import {asCellarError} from './errors.ts';
 import {fillLease, imageOfCopy} from './fill.ts';
 import {sameSnapshot} from './location.ts';
-import {formatDisk} from './make.ts';
+import {formatDisk, renewed} from './make.ts';
 import type {DiskSpec, Intent} from './ports.ts';
 import {knownCopies, removeCopy} from './retire.ts';
+import {intentAge, sightings} from './sightings.ts';
 import type {World} from './world.ts';
 
 /**
  * Start is recovery, and so is every round of the janitor: what was left half done is taken away, or finished. Copies that
- * the index does not know and nobody holds a lease for, and disks whose intent is of an earlier run of this host, or so old that its host
- * is taken for dead. What cannot be judged now is left for the next request that meets it. Never fails; what happened is told
+ * the index does not know and nobody holds a lease for, and disks whose intent is of an earlier run of this host, or stands for so
+ * long that its maker is taken for dead. What cannot be judged now is left for the next request that meets it. Never fails; what happened is told
  * by events.
  */
 export async function recover(world: World, signal: AbortSignal): Promise<{copies: number; disks: number}> {
@@ -61,19 +62,23 @@ async function recoverImage(
   signal: AbortSignal,
 ): Promise<number> {
   const {cell} = world;
-  const left = async () => {
+  const left = async (signal: AbortSignal) => {
     const known = await knownCopies(imageId, world, signal);
     return names.filter(name => !known.has(name));
   };
-  if (claim === undefined && (await left()).length === 0) return 0;
+  if (claim === undefined && (await left(signal)).length === 0) return 0;
   const lease = await cell.leases.acquire(fillLease(imageId), signal);
   if (lease === undefined) return 0; // a live filler's, or a dead one's for a few more seconds: the next fill of this image looks again
+  const held = AbortSignal.any([signal, lease.lost]); // the claim of who has it next is not ours to drop
   try {
     // First, and as it is now: after it nothing can be published that is not known below.
-    for (const {image, generation} of await cell.index.claims(signal))
-      if (image === imageId) await cell.index.unclaim(imageId, generation, signal);
+    for (const {image, generation} of await cell.index.claims(held))
+      if (image === imageId) await cell.index.unclaim(imageId, generation, held);
     let removed = 0;
-    for (const name of await left()) if (await removeCopy(name, 'no entry names it', world, signal)) removed++;
+    for (const name of await left(held)) {
+      held.throwIfAborted();
+      if (await removeCopy(name, 'no entry names it', world, held)) removed++;
+    }
     return removed;
   } finally {
     await lease.release();
@@ -82,30 +87,40 @@ async function recoverImage(
 
 async function recoverDisks(world: World, signal: AbortSignal): Promise<number> {
   let recovered = 0;
-  for (const {disk} of await world.cell.intents.list(signal)) {
+  const listed = await world.cell.intents.list(signal);
+  sightings(world).intents.keep(listed.map(({disk}) => formatDisk(disk)));
+  for (const {disk} of listed) {
     signal.throwIfAborted();
-    const work = () => recoverDisk(disk, world, signal);
-    if (await world.turns.take(formatDisk(disk), signal, work)) recovered++;
+    const key = formatDisk(disk);
+    if (world.turns.isTaken(key)) continue; // a request, perhaps for as long as a fill takes: it sees the intent itself
+    if (await world.turns.take(key, signal, () => recoverDisk(disk, world, signal))) recovered++;
   }
   return recovered;
 }
 
+/** An earlier run of this host is dead, whenever it was. What this run has left was not undone when its request failed. */
+const mayBeAlive = (intent: Intent, age: number, {self, limits}: World): boolean =>
+  (intent.host !== self.host || intent.run === self.run) && age < limits.intentStale;
+
 /** In its turn, and with the intent taken over before anything is removed: a request may be making this disk by now. */
-async function recoverDisk(disk: DiskSpec, {cell, self, limits, emit}: World, signal: AbortSignal): Promise<boolean> {
+async function recoverDisk(disk: DiskSpec, world: World, signal: AbortSignal): Promise<boolean> {
+  const {cell, self, limits, emit} = world;
   const judge = async (intent: Intent) => {
     const state = await cell.disks.state(disk, signal);
     const isOurs = (parent: Intent['parent']) => sameSnapshot(parent, intent.parent);
-    return judgeDisk({state, intent, self, isOurs, now: Date.now(), intentStale: limits.intentStale});
+    const {intentStale} = limits;
+    return judgeDisk({state, intent, self, isOurs, intentAge: intentStale, intentStale});
   };
   // Only where nothing has the name by now: what is in the trash can be removed by that alone.
   const isLeftInTrash = async (verdict: DiskVerdict) => verdict.do === 'make' && cell.trash.holds(disk, signal);
   try {
     const intent = await cell.intents.get(disk, signal);
-    if (intent === undefined || intent.run === self.run) return false;
+    if (intent === undefined || mayBeAlive(intent, intentAge(disk, intent, world), world)) return false;
+    if (!(await cell.disks.hasPool(disk.pool, signal))) return await cell.intents.clear(disk, intent, signal);
     const before = await judge(intent);
     if (before.do === 'refuse') return false;
     if (before.do !== 'repair' && !(await isLeftInTrash(before))) return await cell.intents.clear(disk, intent, signal);
-    const own: Intent = {...intent, host: self.host, run: self.run, since: new Date().toISOString()};
+    const own = renewed({...intent, host: self.host, run: self.run});
     if (!(await cell.intents.put(disk, own, intent, signal))) return false;
     const now = await judge(own); // its maker may have been slow and not dead: from here on it does not call the disk ready
     const why =

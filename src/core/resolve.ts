@@ -7,11 +7,11 @@ import {
   formatDisk,
   type Inspected,
   inspectDisk,
-  keepDisk,
   type Look,
   lookAtDisk,
   type MakeOptions,
   makeDisk,
+  settleDisk,
 } from './make.ts';
 import {choosePlan, type Facts, roadKey, whyNever} from './plan.ts';
 import type {SnapshotSpec} from './ports.ts';
@@ -57,8 +57,8 @@ async function resolve(request: DiskRequest, world: World, options: RunOptions):
       waited ? undefined : look.catch(() => undefined), // what it failed with may be over
     ]);
     const make = {image: image.id, isOurs: parentsOf(image, facts), size: request.size};
-    const inspected = await inspectDisk(disk, make, world, signal, seen && isNothing(seen) ? seen : undefined);
-    const standing = await keepDisk(disk, make, inspected, world, signal);
+    const first = seen && isNothing(seen) ? seen : undefined;
+    const {inspected, standing} = await settleDisk(disk, make, world, signal, first);
     const walked = standing
       ? {outcome: 'exists' as const, ...standing, glanceBytes: 0, roads: [standingRoad(standing.parent)]}
       : await walk(image, request, {facts, make, inspected, timings}, world, options);

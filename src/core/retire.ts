@@ -2,6 +2,7 @@ import type {Entry} from './entry.ts';
 import {asCellarError} from './errors.ts';
 import type {CacheSurvey, RetireReason} from './events.ts';
 import {type CacheFacts, chooseVictims, mayLeave, type Retired} from './evict.ts';
+import {sightings} from './sightings.ts';
 import type {World} from './world.ts';
 
 export type RetireOptions = {
@@ -82,10 +83,13 @@ function surveyOf(entries: Entry[], pins: string[], retired: Retired[]): Omit<Ca
 /** Removes retired copies whose grace is over and that have no clones. One that cannot be looked at does not keep the others. */
 export async function removeRetired(world: World, signal: AbortSignal): Promise<number> {
   const {cell, limits, emit} = world;
+  const seen = sightings(world).retired;
+  const retired = await cell.index.retired(signal);
+  seen.keep(retired.map(({rbdImage}) => rbdImage));
   let removed = 0;
-  for (const one of await cell.index.retired(signal)) {
+  for (const one of retired) {
     signal.throwIfAborted();
-    if (!mayLeave(one, limits.evictGrace, Date.now())) continue;
+    if (!mayLeave(one, seen.age(one.rbdImage, one), limits.evictGrace)) continue;
     try {
       if (await cell.copies.hasClones(one.rbdImage, signal)) continue;
       if (!(await removeCopy(one.rbdImage, one.why, world, signal))) continue;

@@ -95,6 +95,11 @@ export class SingleFlight<V, P = never> {
 export class Turns {
   readonly #tails = new Map<string, Promise<void>>();
 
+  /** Has somebody this turn, or waits for it? */
+  isTaken(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   /** `waited`: others had their turn since this was called. */
   async take<V>(key: string, signal: AbortSignal, work: (waited: boolean) => Promise<V>): Promise<V> {
     const last = this.#tails.get(key);

@@ -98,23 +98,40 @@ test('a commit that is applied after it was given up publishes nothing', async t
   nothingIsLeft(t, cell);
 });
 
-test('when the lease is lost in mid-fill, nothing is published and the copy is removed', async t => {
-  const {cell, image, world} = setUp();
+/** What the agent does to a copy that it gave up: removing it would fence off whoever else has it open. */
+const removals = (cell: FakeCell) => {
+  const removed: string[] = [];
+  const {before} = cell;
+  cell.before = (step, name) => {
+    if (step === 'remove-copy') removed.push(name);
+    return before(step, name);
+  };
+  return removed;
+};
+
+test('when the lease is lost in mid-fill, nothing is published, and the copy is left to who has the lease next', async t => {
+  const {cell, data, image, world} = setUp();
   cell.before = step => {
     if (step === 'write') cell.lose();
   };
+  const removed = removals(cell);
   t.is(await kindOf(t, resolve(world, {image: image.id})), 'unavailable');
-  nothingIsLeft(t, cell);
+  t.deepEqual([cell.entries.size, cell.claims.size, cell.images.size, removed.length], [0, 0, 1, 0]);
+  cell.before = () => {};
+  await resolve(world, {image: image.id});
+  t.true(cell.read({pool: 'vms', name: 'disk'}).equals(data));
+  t.is([...cell.images.keys()].filter(name => name.startsWith('cellar/')).length, 1);
 });
 
-test('a fill whose claim was replaced publishes nothing, and leaves the claim of the other', async t => {
+test('a fill whose claim was replaced publishes nothing, and leaves the claim of the other, and the copies', async t => {
   const {cell, image, world} = setUp();
   cell.before = step => {
     if (step === 'seal') cell.claims.set(image.id, 'of somebody else');
   };
+  const removed = removals(cell);
   t.is(await kindOf(t, resolve(world, {image: image.id})), 'unavailable');
   t.is(cell.claims.get(image.id), 'of somebody else');
-  t.is(cell.entries.size + cell.images.size, 0);
+  t.deepEqual([cell.entries.size, cell.images.size, removed.length], [0, 1, 0]);
 });
 
 test('a filler that was taken for dead and publishes just before our claim keeps its copy, and we use it', async t => {

@@ -14,9 +14,12 @@ import {makeWorld, never, types} from './world.ts';
 const generation = 'aaaaaaaaaaaaaaaa';
 const dead = '99999999-2222-3333-4444-555555555555';
 
+/** There is room for one copy, and who is gone is known to be. */
+const tight = () => ({cache: {maxBytes: 1024 * 1024, maxFill: 0, maxIdle: 0}, intentStale: 0});
+
 /** A cell with something of everything to take away, beside a copy that is in use. */
 async function littered() {
-  const {cell, images, world, entries} = await cachedCell(3, {cache: {maxBytes: 1024 * 1024, maxFill: 0, maxIdle: 0}});
+  const {cell, images, world, entries} = await cachedCell(3, tight());
   const [deleted, over, kept] = entries;
   if (!deleted || !over || !kept) throw new Error('they were not cached');
   images.records.delete(deleted.image);
@@ -60,12 +63,11 @@ test('killed before any step of a round, the next round ends where that one woul
     cell.before = () => {
       if (at++ >= kill) throw new Error('killed');
     };
-    const limits = {cache: {maxBytes: 1024 * 1024, maxFill: 0, maxIdle: 0}};
-    await sweep(makeWorld(cell, images, limits), never);
+    await sweep(makeWorld(cell, images, tight()), never);
     cell.before = () => {};
     for (const name of cell.held.keys()) cell.abandoned.add(name); // the leases of the dead have ended
     cell.held.clear();
-    await sweep(makeWorld(cell, images, limits), never);
+    await sweep(makeWorld(cell, images, tight()), never);
     const {rest, images: there} = left(cell);
     t.deepEqual(
       [rest, there],

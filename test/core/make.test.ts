@@ -1,7 +1,8 @@
 /** Making a disk while the world changes between two looks at it. */
-import {setTimeout as sleep} from 'node:timers/promises';
+import {setImmediate, setTimeout as sleep} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {CellarError} from '../../src/core/errors.ts';
+import {lookAtDisk} from '../../src/core/make.ts';
 import type {SnapshotSpec} from '../../src/core/ports.ts';
 import {FakeCell} from '../fakes/cell.ts';
 import {FakeImages} from '../fakes/images.ts';
@@ -126,6 +127,92 @@ for (const [what, changes] of foreign) {
     t.is(cell.journal.size, 0);
   });
 }
+
+test('of a disk whose maker began while we looked, and may still take it away, the intent is seen', async t => {
+  const {cell, world, parent} = await warm();
+  const theirs = intent({host: 'node2', parent});
+  const [asked, began] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  cell.before = async step => {
+    if (step === 'intent-get') asked.resolve();
+    if (step === 'state') await began.promise;
+  };
+  const look = lookAtDisk(disk, world, never);
+  await asked.promise;
+  await setImmediate(); // there is none yet, and that is what was answered
+  await cell.intents.put(disk, theirs, undefined);
+  await cell.disks.clone(parent, disk, never);
+  began.resolve();
+  const {state, intent: seen} = await look;
+  t.is(state.kind, 'image');
+  t.deepEqual(seen, theirs);
+});
+
+/** A maker of another host whose disk could not be grown, as it is about to take it away. `act` runs before the given step. */
+function undoing(cell: FakeCell, images: FakeImages, step: string, act: () => Promise<void>) {
+  const world = makeWorld(cell, images, {host: 'node2'});
+  let failed = false;
+  cell.before = async at => {
+    if (at === 'grow' && !failed) {
+      failed = true;
+      throw new CellarError('timeout', 'no answer');
+    }
+    if (at !== step || !failed) return;
+    cell.before = () => {};
+    await act();
+  };
+  return world;
+}
+
+test('a slow maker that is about to undo its disk leaves it to who has finished it meanwhile', async t => {
+  const {cell, images, data, image} = await warm();
+  const other = makeWorld(cell, images, {host: 'node3', intentStale: 0});
+  const slow = undoing(cell, images, 'state', async () => {
+    t.is((await resolve(other, {image: image.id})).outcome, 'exists');
+  });
+  await t.throwsAsync(resolve(slow, {image: image.id, size: 2 ** 24}), {message: 'no answer'});
+  t.true(cell.read(disk).subarray(0, data.length).equals(data));
+  t.is(cell.journal.size, 0);
+});
+
+test('who is about to finish the disk of a slow maker looks again when that one is undoing it, and does not answer for it', async t => {
+  const {cell, images, image} = await warm();
+  const other = makeWorld(cell, images, {host: 'node3', intentStale: 0});
+  const [seen, removing] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const put: FakeCell['intents']['put'] = async (...args) => {
+    other.limits.intentStale = 300_000;
+    seen.resolve();
+    await removing.promise;
+    return cell.intents.put(...args);
+  };
+  other.cell = {...cell, copies: cell.copies, intents: {...cell.intents, put}};
+  let finishing: Promise<unknown> | undefined;
+  const slow = undoing(cell, images, 'state', async () => {
+    finishing = kindOf(t, resolve(other, {image: image.id}));
+    await seen.promise;
+    once(cell, 'remove', async () => {
+      removing.resolve();
+      t.is(await finishing, 'unavailable');
+    });
+  });
+  await t.throwsAsync(resolve(slow, {image: image.id, size: 2 ** 24}), {message: 'no answer'});
+  t.is(await finishing, 'unavailable');
+  t.false(cell.images.has('vms/disk'));
+  t.is(cell.journal.size, 0);
+});
+
+test("a dead maker's disk that cannot be finished now keeps an intent, and is finished by the next request", async t => {
+  const {cell, image, world, parent} = await warm();
+  stand(cell, {parent});
+  await cell.intents.put(disk, intent({parent}), undefined);
+  once(cell, 'grow', () => {
+    throw new CellarError('no-space', 'full');
+  });
+  t.is(await kindOf(t, resolve(world, {image: image.id, size: 2 ** 24})), 'no-space');
+  t.is((await cell.intents.get(disk))?.run, world.self.run);
+  t.is((await resolve(world, {image: image.id, size: 2 ** 24})).outcome, 'exists');
+  t.is(cell.images.get('vms/disk')?.size, 2 ** 24);
+  t.is(cell.journal.size, 0);
+});
 
 test('when the name is taken while we clone, and clearing the intent fails, the other disk stays', async t => {
   const {cell, image, world, parent} = await warm();

@@ -103,6 +103,15 @@ for (const [changes, why] of never) {
   });
 }
 
+test('an image whose id is in upper case is cloned where Glance keeps it, and is never cached', t => {
+  const id = 'ABCDEF01-2222-3333-4444-555555555555';
+  const why = `its id is not in lower case, and the cell's cache knows no others: ${id}`;
+  const plan = choosePlan(record({id}), facts({cached: entry({image: id})}));
+  t.is(plan.kind === 'refuse' && plan.why, why);
+  const located = facts({locations: [{url: url('images'), state: clonable}]});
+  t.is(choosePlan(record({id}), located).kind, 'clone');
+});
+
 const small = (bytes: number) =>
   `its disk is ${bytes} bytes, ${MiB} were asked for: a disk is never smaller than its image`;
 

@@ -1,3 +1,4 @@
+import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
 import {CellarError} from '../../src/core/errors.ts';
 import {copyName, fillLease} from '../../src/core/fill.ts';
@@ -139,18 +140,90 @@ for (const [what, make, stays, intentStays] of states) {
 test('what another host is making is left to it, until it is taken for dead', async t => {
   const {cell, world} = await warm();
   cell.torn.add('vms/disk');
-  const since = (age: number) => new Date(Date.now() - age).toISOString();
-  const theirs = intent({host: 'node2', since: since(world.limits.intentStale - 5000)});
+  const theirs = intent({host: 'node2', since: '2001-01-01T00:00:00.000Z'}); // by a clock that is years behind
   await cell.intents.put(disk, theirs, undefined);
-  t.is((await recover(world, never)).disks, 0);
+  for (let round = 0; round < 2; round++) t.is((await recover(world, never)).disks, 0);
   t.true(cell.torn.has('vms/disk'));
-  await cell.intents.put(disk, {...theirs, since: since(world.limits.intentStale + 1)}, theirs);
+  world.limits.intentStale = 0;
   t.is((await recover(world, never)).disks, 1);
   t.is(cell.torn.size + cell.journal.size, 0);
 });
 
+test('whose clock is far ahead is taken for dead like any other', async t => {
+  const {cell, world} = await warm();
+  cell.torn.add('vms/disk');
+  await cell.intents.put(disk, intent({host: 'node2', since: '2999-01-01T00:00:00.000Z'}), undefined);
+  world.limits.intentStale = 20;
+  for (let rounds = 0; (await recover(world, never)).disks === 0; rounds++) {
+    t.true(rounds < 1000);
+    await sleep(5);
+  }
+  t.is(cell.torn.size + cell.journal.size, 0);
+});
+
+test('what stood in a pool that is not there any more is gone: so is its intent', async t => {
+  const {cell, world} = await warm();
+  await cell.intents.put({pool: 'removed', name: 'disk'}, intent(), undefined);
+  t.is((await recover(world, never)).disks, 1);
+  t.is(cell.journal.size, 0);
+  t.deepEqual(types(world), []);
+});
+
+test('a disk that a request of this agent is at work on is left to it, however long that takes', async t => {
+  const {cell, world} = await warm();
+  cell.torn.add('vms/disk');
+  await cell.intents.put(disk, intent(), undefined);
+  const request = Promise.withResolvers<void>();
+  const turn = world.turns.take('vms/disk', never, () => request.promise);
+  t.is((await recover(world, never)).disks, 0);
+  t.true(cell.torn.has('vms/disk'));
+  request.resolve();
+  await turn;
+  t.is((await recover(world, never)).disks, 1);
+});
+
+test('a clean-up that failed is tried again by the agent that failed, once its intent is stale', async t => {
+  const {cell, world} = await warm();
+  world.limits.intentStale = 20;
+  cell.torn.add('vms/disk');
+  await cell.intents.put(disk, intent(), undefined);
+  cell.before = step => {
+    if (step === 'remove') throw new CellarError('timeout', 'no answer');
+  };
+  t.is((await recover(world, never)).disks, 0);
+  t.deepEqual(types(world), ['disk-kept']);
+  t.is((await cell.intents.get(disk))?.run, world.self.run);
+  cell.before = () => {};
+  for (let rounds = 0; (await recover(world, never)).disks === 0; rounds++) {
+    t.true(rounds < 1000);
+    await sleep(5);
+  }
+  t.is(cell.torn.size + cell.journal.size, 0);
+});
+
+test('a recovery whose lease was lost leaves the claim of the next filler, and its copy, alone', async t => {
+  const {cell, world} = await warm();
+  const id = '99999999-2222-3333-4444-555555555555';
+  cell.put({pool: 'cellar', image: copyName(id, generation), snapshot: 'snap'}, Buffer.alloc(1));
+  cell.claims.set(id, generation);
+  cell.index.claims = async () => {
+    cell.claims.set(id, 'of the next filler');
+    cell.lose();
+    return [{image: id, generation: 'of the next filler'}];
+  };
+  const unclaim = cell.index.unclaim;
+  cell.index.unclaim = async (image, claimed, signal = never) => {
+    signal.throwIfAborted();
+    return unclaim(image, claimed);
+  };
+  t.is((await recover(world, never)).copies, 0);
+  t.is(cell.claims.get(id), 'of the next filler');
+  t.true(cell.images.has(`cellar/${copyName(id, generation)}`));
+});
+
 test('a dead host left a disk that holds data of its own: it stays, and so does its intent', async t => {
   const {cell, world} = await warm();
+  world.limits.intentStale = 0;
   stand(cell, {own: true});
   await cell.intents.put(disk, intent({host: 'node2'}), undefined);
   t.is((await recover(world, never)).disks, 0);

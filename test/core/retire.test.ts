@@ -88,6 +88,9 @@ test('a retired copy goes when its grace is over and its last clone is gone, not
   } = await cachedCell(1, {evictGrace: 60_000});
   if (copy === undefined) return t.fail();
   await retire(copy, 'a test', world, never, {reason: 'by-hand'});
+  const retired = JSON.parse(cell.retiredCopies.get(copy.rbdImage) ?? '');
+  const since = '2001-01-01T00:00:00.000Z'; // by a clock that is years behind
+  cell.retiredCopies.set(copy.rbdImage, JSON.stringify({...retired, since}));
   cell.images.delete('vms/d0');
   t.is(await removeRetired(world, never), 0);
   t.true(isThere(cell, copy));

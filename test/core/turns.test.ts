@@ -36,6 +36,22 @@ test('turns are taken one at a time in order of arrival, whoever fails', async t
   t.deepEqual(order, ['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
 });
 
+test('a turn is taken from the first to the last who wants it, also when one gave up', async t => {
+  const turns = new Turns();
+  const {take, end} = workers(turns);
+  t.false(turns.isTaken('disk'));
+  const impatient = new AbortController();
+  const [a, b] = [take('a'), take('b', {signal: impatient.signal})];
+  impatient.abort(new Error('enough'));
+  await t.throwsAsync(b, {message: 'enough'});
+  t.true(turns.isTaken('disk'));
+  t.false(turns.isTaken('other'));
+  end('a');
+  await a;
+  await turn();
+  t.false(turns.isTaken('disk'));
+});
+
 test('other keys do not wait', async t => {
   const {log, take, end} = workers(new Turns());
   const both = [take('a'), take('b', {key: 'other'})];
