@@ -1,5 +1,5 @@
 import {randomBytes} from 'node:crypto';
-import {chmod, type FileHandle, mkdir, open, readdir, rm, stat, statfs} from 'node:fs/promises';
+import {chmod, mkdir, open, readdir, rm, stat, statfs} from 'node:fs/promises';
 import {isAbsolute, join} from 'node:path';
 import {CellarError} from '../core/errors.ts';
 import {isAlive, thisProcess} from './process-id.ts';
@@ -70,16 +70,28 @@ export class Spool {
     };
     this.#files++;
     const path = join(this.#directory, `${thisProcess}.${randomBytes(8).toString('hex')}.part`);
-    let handle: FileHandle | undefined;
+    let hasher: Hasher | undefined;
     try {
+      hasher = this.#hasherOf(digests); // before there is a file to take away
       const {bavail, bsize} = await statfs(this.#directory);
       if (bavail * bsize < size)
         throw full(`the file system of ${this.#directory} has ${bavail * bsize} bytes free, ${size} are needed`);
-      handle = await open(path, 'wx', 0o600);
-      return new SpoolFile(path, handle, {taken: size, room, hasher: this.#hasher(digests)});
+      const handle = await open(path, 'wx', 0o600);
+      return new SpoolFile(path, handle, {taken: size, room, hasher});
     } catch (error) {
+      await hasher?.close();
       room.release(size);
       throw asSpoolError(error, path);
+    }
+  }
+
+  #hasherOf(digests: string[]): Hasher {
+    try {
+      return this.#hasher(digests);
+    } catch (error) {
+      throw new CellarError('internal', `${digests.join(' and ')} of an image cannot be computed: ${error}`, {
+        cause: error,
+      });
     }
   }
 

@@ -64,8 +64,8 @@ function expectedDigest({osHashAlgo, osHashValue, checksum}: ImageRecord): {algo
   if (osHashAlgo !== undefined && osHashValue !== undefined && isKnown(osHashAlgo)) {
     return {algo: osHashAlgo, value: osHashValue};
   }
-  return checksum === undefined ? undefined : {algo: 'md5', value: checksum};
+  return checksum !== undefined && isKnown('md5') ? {algo: 'md5', value: checksum} : undefined;
 }
 
-/** The shake ones have no length of their own, so nobody can say what was hashed with them. */
+/** In FIPS mode there is no md5. The shake ones have no length of their own, so nobody can say what was hashed with them. */
 const isKnown = (algo: string): boolean => getHashes().includes(algo) && !algo.startsWith('shake');

@@ -51,8 +51,13 @@ export class RbdCopies implements Copies {
       await pool.omapCompareAndSet('rbd_trash', {}); // rbd_remove needs it, and cannot make it once the cluster is full
       await createImage(pool, name, size);
       const image = await pool.openImage(name);
-      const writer = image.writer({objectSize: 2 ** order, granule, digests, inFlight});
-      return new RbdCopyWriter(pool.name, name, image, writer);
+      try {
+        const writer = image.writer({objectSize: 2 ** order, granule, digests, inFlight});
+        return new RbdCopyWriter(pool.name, name, image, writer);
+      } catch (error) {
+        await image.close().catch(() => {}); // a watch of our own would keep it from being removed
+        throw error;
+      }
     });
   }
 

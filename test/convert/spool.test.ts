@@ -134,6 +134,27 @@ test('room is taken before the first byte: a full spool is told at once, and not
   t.true(existsSync(second.path));
 });
 
+test('without its hasher there is no file, and its room is given back', async t => {
+  const directory = directoryOf(t);
+  const spool = await open({directory, limit: 1000}, () => {
+    throw new Error('there is no digest md5');
+  });
+  const error = await fails(t, spool.create(600, ['sha512', 'md5']));
+  t.is(error.message, 'sha512 and md5 of an image cannot be computed: Error: there is no digest md5');
+  t.deepEqual(readdirSync(directory), []);
+  t.deepEqual(spool.usage, {files: 0, taken: 0, limit: 1000});
+});
+
+test('a file that cannot be made closes its hasher', async t => {
+  const directory = directoryOf(t);
+  let closed = 0;
+  const counted = (digests: string[]) => ({...hashHere(digests), close: async () => void closed++});
+  const spool = await open({directory, limit: 1000}, counted);
+  rmSync(directory, {recursive: true});
+  t.is((await fails(t, spool.create(1, ['md5']))).kind, 'internal');
+  t.is(closed, 1);
+});
+
 test('many at once never take more than there is', async t => {
   const directory = directoryOf(t);
   const spool = await open({directory, limit: 1000});

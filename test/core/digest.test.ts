@@ -1,4 +1,5 @@
-import {createHash} from 'node:crypto';
+import crypto, {createHash} from 'node:crypto';
+import {syncBuiltinESMExports} from 'node:module';
 import test from 'ava';
 import {formatDiskDigest, formOfDiskDigest, verifyDigests, wantedDigests} from '../../src/core/digest.ts';
 import {CellarError} from '../../src/core/errors.ts';
@@ -23,6 +24,17 @@ test("Glance's own hash is verified, and sha512 computed beside it", t => {
   });
   t.deepEqual(digests, {sha512: hash('sha512'), sha256: hash('sha256')});
   t.true(verified);
+});
+
+test.serial('where OpenSSL has no md5, as in FIPS mode, the md5 checksum is not verified, and not computed', t => {
+  const {getHashes} = crypto;
+  t.teardown(() => {
+    crypto.getHashes = getHashes;
+    syncBuiltinESMExports();
+  });
+  crypto.getHashes = () => getHashes().filter(algo => algo !== 'md5');
+  syncBuiltinESMExports();
+  t.deepEqual(verify({checksum: hash('md5')}), {digests: {sha512: hash('sha512')}, verified: false});
 });
 
 test('with an algorithm nobody knows, the md5 checksum is verified instead', t => {

@@ -155,6 +155,14 @@ test.serial('a removal that was killed half-way is listed, and the next one goes
   t.is(await rados(pools.cache, 'listomapkeys', 'rbd_trash'), '');
 });
 
+test.serial('a copy whose bytes cannot be hashed is not left open: it can be removed at once', async t => {
+  const {cell} = await subject();
+  const name = copyName(randomUUID(), '0123456789abcdef');
+  await t.throwsAsync(cell.copies.create(name, 1, never, {digests: ['md6']}), {message: /there is no digest md6/});
+  await cell.copies.remove(name, never);
+  t.false((await cell.copies.list(never)).includes(name));
+});
+
 test.serial('what an operator put in the trash is not ours', async t => {
   const {real, copy} = await cached();
   const {cache: pool} = real.pools;
