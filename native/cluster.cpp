@@ -14,6 +14,7 @@ Napi::FunctionReference& ClassOf<Cluster>(Napi::Env env) {
 //   void rados_shutdown(rados_t cluster);
 void ClusterHandle::release(Done done) {
   if (cluster != nullptr) rados_shutdown(std::exchange(cluster, nullptr));
+  notifies.forget();
   done({"rados_shutdown"});
 }
 

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "library.hpp"
+#include "notifies.hpp"
 #include "work.hpp"
 
 namespace cellar {
@@ -25,6 +26,10 @@ class ClusterHandle : public Handle {
   std::string fsid;
   std::string instance_id;
   std::vector<std::string> addresses;
+  std::uint64_t osd_op_timeout_ms = 0;
+  Notifies notifies;
+
+  void give_up() override { notifies.give_up(); }
 
  private:
   void release(Done done) override;

@@ -12,13 +12,14 @@ struct Settings {
   std::string user;
   std::string conf;
   std::vector<std::pair<std::string, std::string>> options;  // in the order they are set
+  std::uint64_t osd_op_timeout = 0;                          // seconds
 };
 
 // Ceph counts in whole seconds, and 0 means for ever, which no call of ours may wait.
-std::string Seconds(Args& args, Napi::Value value, const char* name) {
+std::uint64_t Seconds(Args& args, Napi::Value value, const char* name) {
   const std::uint64_t ms = args.number(value, name);
   if (ms == 0) args.refuse(-EINVAL, std::string(name) + " must not be 0: to Ceph that is no deadline at all");
-  return std::to_string((ms + 999) / 1000);
+  return (ms + 999) / 1000;
 }
 
 Settings Read(Args& args) {
@@ -35,10 +36,12 @@ Settings Read(Args& args) {
     settings.options.emplace_back(name, value);
   }
   const auto deadline = [&](const char* option, const char* name) {
-    settings.options.emplace_back(option, Seconds(args, given.Get(name), name));
+    const std::uint64_t seconds = Seconds(args, given.Get(name), name);
+    settings.options.emplace_back(option, std::to_string(seconds));
+    return seconds;
   };
   deadline("client_mount_timeout", "clientMountTimeoutMs");
-  deadline("rados_osd_op_timeout", "osdOpTimeoutMs");
+  settings.osd_op_timeout = deadline("rados_osd_op_timeout", "osdOpTimeoutMs");
   deadline("rados_mon_op_timeout", "monOpTimeoutMs");
   return settings;
 }
@@ -54,6 +57,7 @@ Settings Read(Args& args) {
 //   uint64_t rados_get_instance_id(rados_t cluster);
 //   int rados_getaddrs(rados_t cluster, char** addrs);
 Status Open(ClusterHandle& handle, const Settings& settings) {
+  handle.osd_op_timeout_ms = settings.osd_op_timeout * 1000;
   int code = rados_create2(&handle.cluster, "ceph", ("client." + settings.user).c_str(), 0);
   if (code < 0) return {"rados_create2", code, "client." + settings.user};
   code = rados_conf_read_file(handle.cluster, settings.conf.c_str());

@@ -39,7 +39,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   Threads threads;
   // What computes, and does not wait for the cluster: while it takes all of these, the renewal of a lease has its thread.
+  // Whoever has looked at `kTurn` bytes there, while others wait, goes to the end of the queue.
   Threads hashers{8};
+  static constexpr std::size_t kTurn = 4 * 1024 * 1024;
   // Hands the bytes of all writers to librbd, which copies them: glibc gives every thread that asks an arena of its own and
   // takes little back, so that what is freed there is used again only if it is always the same thread that asks.
   Threads sender{1};

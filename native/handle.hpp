@@ -20,6 +20,7 @@ struct Operation;
 //   enter()    for each operation, until its C call is over
 //   close()    no new operation (EBADF), the same for everything below; released when the last operation has left
 //   abandon()  the same, but what is below lives on: its JavaScript object was collected
+//   give_up()  the environment ends: settles those who wait for longer than the deadlines of librados, if there are any
 //   release()  rbd_aio_close, rados_ioctx_destroy or rados_shutdown; once, on one of the addon's threads
 //
 // All of it is guarded by the environment's mutex and may be called on any thread. The destructor calls nothing.
@@ -34,6 +35,7 @@ class Handle : public std::enable_shared_from_this<Handle> {
   bool closing() const;
   void close();
   void abandon();
+  virtual void give_up() {}
 
   // Settles `operation` when the handle is released, with what the release answered.
   void when_released(Operation* operation);

@@ -14,15 +14,21 @@ void HasherHandle::finish(Operation* operation, std::shared_ptr<Hashed> hashed) 
 void HasherHandle::add(Step step) {
   std::lock_guard lock(mutex_);
   steps_.push_back(std::move(step));
-  if (std::exchange(running_, true)) return;
+  if (!std::exchange(running_, true)) resume();
+}
+
+void HasherHandle::resume() {
   environment().hashers.post([self = std::static_pointer_cast<HasherHandle>(shared_from_this())] { self->run(); });
 }
 
 void HasherHandle::run() {
   std::unique_lock lock(mutex_);
+  std::size_t turn = 0;  // bytes
   while (!steps_.empty()) {
+    if (turn >= Environment::kTurn && environment().hashers.crowded()) return resume();
     Step step = std::move(steps_.front());
     steps_.pop_front();
+    turn += step.chunk.length;
     lock.unlock();
     step.operation->status = take(step);
     Operation::finish(step.operation);

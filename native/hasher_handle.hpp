@@ -15,7 +15,7 @@ namespace cellar {
 // Digests of bytes that come in order from JavaScript, on the hashers. It talks to no cluster: a root of its own
 // in the tree of handles, so that the end of the environment waits for it as for a connection.
 //
-// A strand: `run` is on one of the hashers or on none, never on two.
+// A strand: `run` is on one of the hashers or on none, never on two. While others wait, it is posted anew after some bytes.
 class HasherHandle : public Handle {
  public:
   using Hashed = std::map<std::string, std::string>;
@@ -41,6 +41,7 @@ class HasherHandle : public Handle {
   void release(Done done) override { done({}); }
 
   void add(Step step);
+  void resume();
   void run();  // one of the hashers
   Status take(Step& step);
 

@@ -20,17 +20,17 @@ struct Pointers {
   }
 };
 
-// Any thread. Takes the entries out of `iterator`, and ends it.
+// Any thread. Takes the entries out of `iterator`, if the read went well, and ends it: there is one since it was asked for.
 //
 // Implements:
 //   int rados_omap_get_next2(rados_omap_iter_t iter, char **key, char **val, size_t *key_len, size_t *val_len);
 //   void rados_omap_get_end(rados_omap_iter_t iter);
-void Drain(rados_omap_iter_t iterator, Entries& entries) {
+void Drain(rados_omap_iter_t iterator, int code, Entries& entries) {
   char* key = nullptr;
   char* value = nullptr;
   std::size_t key_length = 0;
   std::size_t value_length = 0;
-  while (rados_omap_get_next2(iterator, &key, &value, &key_length, &value_length) == 0 && key != nullptr) {
+  while (code == 0 && rados_omap_get_next2(iterator, &key, &value, &key_length, &value_length) == 0 && key != nullptr) {
     entries[std::string(key, key_length)] = std::string(value, value_length);
   }
   rados_omap_get_end(iterator);
@@ -51,7 +51,7 @@ Status ReadOmap(const PoolHandle& pool, const std::string& object, Entries& entr
   add(op, &iterator, &part);
   int code = rados_read_op_operate(op, pool.io, object.c_str(), LIBRADOS_OPERATION_NOFLAG);
   if (code == 0) code = part;
-  if (code == 0) Drain(iterator, entries);
+  Drain(iterator, code, entries);
   rados_release_read_op(op);
   return {"rados_read_op_operate", code == -ENOENT ? 0 : code};
 }

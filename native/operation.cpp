@@ -18,6 +18,7 @@ void Operation::finish(Operation* operation) {
 }
 
 void Operation::settle(Napi::Env env) {
+  if (over) over(env);
   if (status.failed()) {
     deferred.Reject(MakeError(env, status, subject));
   } else {

@@ -37,6 +37,7 @@ struct Operation {
   Napi::ObjectReference buffer;                    // the caller's, kept from collection while librbd uses it
   std::function<Status()> execute;                 // one of the addon's threads: no Node-API
   std::function<Napi::Value(Napi::Env)> answer;    // JS thread
+  std::function<void(Napi::Env)> over;             // JS thread, before the promise settles
 };
 
 }  // namespace cellar

@@ -12,6 +12,10 @@ constexpr napi_type_tag kPoolTag = {0x63656c6c61722d70, 0x6f6f6c2d68616e64};
 
 // One of the addon's threads. For a pool it does not know rados_ioctx_create waits for the newest map, and that without any
 // deadline: so it is only asked about one that is known, or when the monitors have just answered.
+//
+// Implements:
+//   int rados_ioctx_create(rados_t cluster, const char *pool_name, rados_ioctx_t *ioctx);
+//   void rados_ioctx_destroy(rados_ioctx_t io);
 int CreateContext(PoolHandle& pool) {
   std::vector<std::string> known;
   int code = pool.cluster->known_pools(known);
@@ -20,7 +24,9 @@ int CreateContext(PoolHandle& pool) {
     code = pool.cluster->reach_monitors();
     if (code == -ETIMEDOUT) return code;
   }
-  return rados_ioctx_create(pool.cluster->cluster, pool.name.c_str(), &pool.io);
+  code = rados_ioctx_create(pool.cluster->cluster, pool.name.c_str(), &pool.io);
+  if (code == 0) pool.context = {pool.io, rados_ioctx_destroy};
+  return code;
 }
 
 }  // namespace
@@ -30,10 +36,9 @@ Napi::FunctionReference& ClassOf<Pool>(Napi::Env env) {
   return Environment::Of(env).pool_class;
 }
 
-// Implements:
-//   void rados_ioctx_destroy(rados_ioctx_t io);
 void PoolHandle::release(Done done) {
-  if (io != nullptr) rados_ioctx_destroy(std::exchange(io, nullptr));
+  io = nullptr;
+  context.reset();
   done({"rados_ioctx_destroy"});
 }
 
@@ -87,7 +92,6 @@ std::shared_ptr<PoolHandle> Pool::Given(Args& args, Napi::Value value, const cha
 // ever or until the deadline.
 //
 // Implements:
-//   int rados_ioctx_create(rados_t cluster, const char *pool_name, rados_ioctx_t *ioctx);
 //   void rados_set_pool_full_try(rados_ioctx_t io);
 //   void rados_ioctx_set_namespace(rados_ioctx_t io, const char *nspace);
 //   int64_t rados_ioctx_get_id(rados_ioctx_t io);

@@ -8,7 +8,8 @@
 
 namespace cellar {
 
-// A pool, and a namespace in it: a rados_ioctx_t, null until it is open and again after its release.
+// A pool, and a namespace in it: a rados_ioctx_t, null until it is open and again after its release. It is destroyed then,
+// or with the last notify that librados still has.
 class PoolHandle : public Handle {
  public:
   PoolHandle(std::shared_ptr<Environment> environment, std::shared_ptr<ClusterHandle> parent)
@@ -16,6 +17,7 @@ class PoolHandle : public Handle {
 
   const std::shared_ptr<ClusterHandle> cluster;
   rados_ioctx_t io = nullptr;
+  std::shared_ptr<void> context;  // owns `io`
   std::string name;
   std::string pool_namespace;
   std::int64_t id = -1;

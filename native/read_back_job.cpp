@@ -36,8 +36,7 @@ ReadBackJob::ReadBackJob(std::shared_ptr<ImageHandle> image, ReadBackLimits limi
       digests_(std::move(digests)) {}
 
 void ReadBackJob::start() {
-  lanes_ = 1;
-  image_->environment().hashers.post([self = shared_from_this()] { self->begin(); });
+  image_->environment().threads.post([self = shared_from_this()] { self->begin(); });
 }
 
 void ReadBackJob::cancel() {
@@ -50,11 +49,9 @@ void ReadBackJob::begin() {
   if (limits_.in_pieces) zero_leaf_ = leaf_of(zeros_.data(), zeros_.size());
   Status status = find_data();
   if (limits_.in_pieces && zero_leaf_.empty()) status = {"EVP_Digest", -EIO};
-  {
-    std::lock_guard lock(mutex_);
-    if (status.failed() && !failure_.failed()) failure_ = std::move(status);
-  }
-  run();
+  std::lock_guard lock(mutex_);
+  if (status.failed() && !failure_.failed()) failure_ = std::move(status);
+  wake();
 }
 
 // In whole objects, so that the object map alone can answer where the image has one: librbd's own reads go by it too.
@@ -77,31 +74,37 @@ Status ReadBackJob::find_data() {
     return self->stopped() ? -ECANCELED : 0;
   };
   for (std::uint64_t start = 0; start < size_; start += kStretch) {
+    {
+      std::lock_guard lock(mutex_);
+      if (stopped()) return {kCall, -ECANCELED};
+    }
     const std::uint64_t length = std::min(kStretch, size_ - start);
     const int code = rbd_diff_iterate2(image_->image, nullptr, start, length, 1, 1, mark, this);
     if (code < 0) return {"rbd_diff_iterate2", code};
-    std::lock_guard lock(mutex_);
-    if (stopped()) return {kCall, -ECANCELED};
   }
   return {};
 }
 
 void ReadBackJob::run() {
   Lock lock(mutex_);
-  while (advance(lock)) {
+  bool more = true;
+  while ((more = advance(lock)) && !image_->environment().hashers.crowded()) {
   }
   --lanes_;
+  if (more) return wake();
   const bool over = stopped() || next_ == pieces_;
   if (over && lanes_ == 0 && reading_ == 0 && operation_ != nullptr) settle(lock);
 }
 
-// Reads come before hashes: the cluster is kept busy meanwhile.
+// One turn. Reads come first: the cluster is kept busy meanwhile.
 bool ReadBackJob::advance(Lock& lock) {
+  while (!stopped() && read(lock)) {
+  }
   if (stopped()) {
     ready_.clear();
     return false;
   }
-  return pass_over(lock) || read(lock) || hash(lock);
+  return pass_over(lock) || hash(lock);
 }
 
 // What is next in the digest and needs no more reading: holes, and pieces that were hashed out of turn.
@@ -125,7 +128,8 @@ bool ReadBackJob::pass_over(Lock& lock) {
     lock.unlock();
     digests_.update(zeros_.data(), length);
     lock.lock();
-    if (stopped()) return true;
+    position_ = std::min<std::uint64_t>(size_, ++next_ * limits_.piece_size);
+    return true;
   }
   return next_ > before;
 }

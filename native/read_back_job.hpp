@@ -32,7 +32,8 @@ struct ReadBackResult {
 // the pieces. What the image does not hold is not read: it is zeros, and in pieces all zeros have one digest.
 //
 // Lanes: `run` is on so many of the hashers at most. It does not wait for the cluster there: where it would have to,
-// it returns, and the next completion has it run again. Blocks: `in_flight`, being read, to be hashed, or free.
+// it returns, and the next completion has it run again. While others wait for a hasher, it is posted anew after each piece.
+// Blocks: `in_flight`, being read, to be hashed, or free.
 class ReadBackJob : public std::enable_shared_from_this<ReadBackJob> {
  public:
   // The operation has a use of the image. It is settled when nothing is under way any more, and `result` is filled in.
@@ -50,12 +51,14 @@ class ReadBackJob : public std::enable_shared_from_this<ReadBackJob> {
   using Lock = std::unique_lock<std::mutex>;
   using Ready = std::map<std::size_t, std::unique_ptr<Block>>;
 
-  // The hashers. They let go of the mutex while they read and hash.
+  // One of the addon's threads: it waits for the cluster.
   void begin();
+
+  // The hashers. They let go of the mutex while they read and hash.
   void run();
   bool advance(Lock& lock);  // false when there is nothing to do but wait, or stop
-  bool pass_over(Lock& lock);
   bool read(Lock& lock);
+  bool pass_over(Lock& lock);
   bool hash(Lock& lock);
   void settle(Lock& lock);
 

@@ -25,7 +25,10 @@ void Teardown::CloseAll(Environment& environment) {
     roots = environment.roots;
   }
   for (Operation* operation : environment.threads.drop_queued()) Operation::forget(operation);
-  for (const auto& root : roots) root->close();
+  for (const auto& root : roots) {
+    root->give_up();
+    root->close();
+  }
 }
 
 void Teardown::Begin(napi_async_cleanup_hook_handle hook, void* data) {

@@ -11,7 +11,7 @@ namespace cellar {
 class Environment;
 
 // The end of a Node environment: natural exit, process.exit() in a worker, worker.terminate(). Node waits for it, and it
-// always comes, because every call to the cluster has a deadline.
+// always comes: librados gives every call to the cluster a deadline, and what has only a timer of Node's is given up.
 class Teardown {
  public:
   // JS thread.

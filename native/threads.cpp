@@ -37,6 +37,11 @@ Threads::Counters Threads::counters() {
   return {operations_.size() + chores_.size(), running_};
 }
 
+bool Threads::crowded() {
+  std::lock_guard lock(mutex_);
+  return running_ + operations_.size() + chores_.size() > limit_;
+}
+
 // Caller holds the mutex.
 void Threads::start_one_if_needed() {
   const std::size_t wanted = running_ + operations_.size() + chores_.size();

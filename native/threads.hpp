@@ -40,6 +40,9 @@ class Threads {
 
   Counters counters();
 
+  // Any thread. More is to be done than there are threads: who has been on one for long lets others go first.
+  bool crowded();
+
  private:
   void start_one_if_needed();
   void loop();

@@ -1,31 +1,9 @@
 #include "watch.hpp"
 
-#include <functional>
-
+#include "timer.hpp"
 #include "wrap.hpp"
 
 namespace cellar {
-namespace {
-
-// JS thread. Node's own timer. It does not keep the process alive: the promise does. In a worker that is being terminated
-// no JavaScript runs any more, and nobody waits for the timer either.
-Napi::Value SetTimeout(Napi::Env env, std::function<void()> expired, double ms) {
-  Napi::Value set_timeout = env.Global().Get("setTimeout");
-  if (!set_timeout.IsFunction()) return env.Undefined();
-  auto callback = Napi::Function::New(env, [expired = std::move(expired)](const Napi::CallbackInfo&) { expired(); });
-  Napi::Value timer = set_timeout.As<Napi::Function>().Call({callback, Napi::Number::New(env, ms)});
-  if (!timer.IsObject()) return env.Undefined();
-  Napi::Value unref = timer.As<Napi::Object>().Get("unref");
-  if (unref.IsFunction()) unref.As<Napi::Function>().Call(timer, {});
-  return timer;
-}
-
-void ClearTimeout(Napi::Env env, Napi::Value timer) {
-  Napi::Value clear_timeout = env.Global().Get("clearTimeout");
-  if (clear_timeout.IsFunction() && timer.IsObject()) clear_timeout.As<Napi::Function>().Call({timer});
-}
-
-}  // namespace
 
 template <>
 Napi::FunctionReference& ClassOf<Watch>(Napi::Env env) {
@@ -74,8 +52,8 @@ Napi::Value Watch::Next(const Napi::CallbackInfo& info) {
   kept.Set(0u, info.This());
   kept.Set(1u, SetTimeout(args.env(), expired, static_cast<double>(timeout_ms)));
   operation->buffer = Napi::Persistent(kept.As<Napi::Object>());
-  operation->answer = [answer, operation](Napi::Env env) -> Napi::Value {
-    ClearTimeout(env, operation->buffer.Value().Get(1u));
+  operation->over = [operation](Napi::Env env) { ClearTimeout(env, operation->buffer.Value().Get(1u)); };
+  operation->answer = [answer](Napi::Env env) -> Napi::Value {
     if (!*answer) return env.Undefined();
     auto object = Napi::Object::New(env);
     object.Set("payload", Napi::Buffer<char>::Copy(env, (*answer)->payload.data(), (*answer)->payload.size()));

@@ -51,7 +51,9 @@ Use WriterHandle::unused() { return running_ || waiting_ || in_flight_ > 0 ? Use
 void WriterHandle::run() {
   Use last;
   Lock lock(mutex_);
+  turn_ = 0;
   while (is_full() || !steps_.empty()) {
+    if (turn_ >= Environment::kTurn && environment().hashers.crowded()) return resume();
     if (advance(lock)) continue;
     waiting_ = true;
     break;
@@ -92,6 +94,7 @@ void WriterHandle::take(Step& step, Lock& lock) {
     std::memcpy(gathered_->data.get() + gathered_->filled, step.rest.data, length);
     gathered_->filled += length;
     received_ += length;
+    turn_ += length;
     step.rest = {step.rest.data + length, step.rest.length - length};
   }
   lock.lock();

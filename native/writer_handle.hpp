@@ -30,9 +30,10 @@ struct Written {
 // Takes the bytes of an image in order: hashes them, gathers them into whole objects, writes what is not zero.
 //
 // A strand: `run` is on one of the hashers or on none, never on two. It does not wait for the cluster on that
-// thread: where it would have to, it returns, and the next completion has it run again. What it has gathered is looked
-// through for zeros and handed to librbd on another thread, so that the hash, which takes the longest, goes on. Blocks:
-// `in_flight` on their way, and the one being gathered. librbd has a copy of what it has not sent yet.
+// thread: where it would have to, it returns, and the next completion has it run again. While others wait for a hasher, it
+// is posted anew after each object's worth of bytes. What it has gathered is looked through for zeros and handed to librbd
+// on another thread, so that the hash, which takes the longest, goes on. Blocks: `in_flight` on their way, and the one
+// being gathered. librbd has a copy of what it has not sent yet.
 class WriterHandle : public Handle {
  public:
   WriterHandle(std::shared_ptr<Environment> environment, std::shared_ptr<ImageHandle> parent, WriterLimits limits,
@@ -106,6 +107,7 @@ class WriterHandle : public Handle {
   std::unique_ptr<Block> gathered_;
   std::uint64_t offset_ = 0;  // of `gathered_`
   std::uint64_t received_ = 0;
+  std::size_t turn_ = 0;  // bytes since `run` began
   bool flushed_ = false;
 };
 

@@ -164,8 +164,9 @@ export interface NativePool {
    */
   watch(object: string, options?: {timeoutMs?: number}): Promise<NativeWatch>;
   /**
-   * rados_aio_notify: tells every watcher of the object, and waits until each has acknowledged or `timeoutMs` is over. Those
-   * that did not are counted, and no error. A missing object has no watchers. The payload is copied.
+   * rados_aio_notify: tells every watcher of the object, and waits until each has acknowledged or `timeoutMs` (whole seconds,
+   * rounded up) is over. Those that did not are counted, and no error; ETIMEDOUT when the OSD says nothing for `osdOpTimeoutMs`
+   * more. A missing object has no watchers. The payload is copied.
    */
   notify(object: string, payload: Uint8Array, timeoutMs: number): Promise<{acks: number; timeouts: number}>;
   /** Closes every image and watch opened through it, waits for work in flight, rados_ioctx_destroy. Idempotent. */

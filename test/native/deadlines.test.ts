@@ -193,6 +193,25 @@ test.serial('calls to a monitor that does not answer end at their deadline', asy
   });
 });
 
+test.serial('digests are made while read-backs wait for an OSD that does not answer', async t => {
+  const pool = await openPool(t, {osdOpTimeoutMs: 60_000});
+  const image = await newImage(t, pool);
+  const settled: string[] = [];
+  const results: Promise<unknown>[] = [];
+  await whileStopped('osd.0', async () => {
+    for (let count = 0; count < 12; count++) {
+      const {result} = image.readBack({pieceSize: 4 * MiB, inFlight: 1, granule: 65_536, inPieces: true});
+      results.push(result.finally(() => settled.push('read back')));
+    }
+    const hashing = loadBinding().hasher(['sha512']);
+    await hashing.finish();
+    settled.push('hashed');
+    await hashing.close();
+  });
+  await Promise.all(results);
+  t.is(settled[0], 'hashed');
+});
+
 for (const end of ['natural', 'exit']) {
   test.serial(`a process that ends (${end}) while its OSD does not answer, ends`, async t => {
     await whileStopped('osd.0', async () => {

@@ -69,6 +69,20 @@ test('hasher() throws for digests there are not, and is made by nobody else', as
   await hashing.close();
 });
 
+test.serial('a small one does not wait for large ones that have all the threads', async t => {
+  const chunk = Buffer.alloc(MiB);
+  const finished: string[] = [];
+  const one = async (what: string, chunks: number) => {
+    const hashing = hasher(['sha512']);
+    for (let count = 0; count < chunks; count++) void hashing.update(chunk);
+    await hashing.finish();
+    finished.push(what);
+    await hashing.close();
+  };
+  await Promise.all([...Array.from({length: 12}, () => one('large', 64)), one('small', 1)]);
+  t.is(finished[0], 'small');
+});
+
 test('many work side by side, and leave nothing behind', async t => {
   const data = randomBytes(3 * MiB);
   await Promise.all(

@@ -137,6 +137,20 @@ test('several are read side by side', async t => {
   for (const {digest} of await Promise.all(all)) t.is(digest, ofPieces(data, 4 * MiB));
 });
 
+test.serial('a small digest does not wait for long read-backs that have all the threads', async t => {
+  const size = 16 * 1024 * MiB;
+  const image = await newImage(t, lab.pool, size);
+  const readings = Array.from({length: 8}, () => readBack(image)); // of holes, which are hashed where they stand
+  const ends = readings.map(({result}) => result.catch(error => error.code));
+  t.true(await eventually(() => readings.every(({position}) => position > 0)));
+  const hashing = loadBinding().hasher(['sha512']);
+  void hashing.update(Buffer.alloc(1));
+  await hashing.finish();
+  for (const reading of readings) reading.cancel();
+  t.deepEqual(await Promise.all(ends), Array(8).fill('ECANCELED'));
+  await hashing.close();
+});
+
 const wrong: [changes: object, message: string][] = [
   [{pieceSize: 3 * MiB}, 'pieceSize must be a power of two from 4096 to 2^25'],
   [{pieceSize: 2048, granule: 2048}, 'pieceSize must be a power of two from 4096 to 2^25'],

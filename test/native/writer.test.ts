@@ -221,6 +221,22 @@ const wrong: [changes: object, message: string][] = [
   [{digests: ['shake128']}, 'there is no digest shake128'],
 ];
 
+test.serial('a small digest does not wait for writers that have all the threads', async t => {
+  const finished: string[] = [];
+  const images = await Promise.all(Array.from({length: 12}, () => newImage(t, lab.pool, 64 * MiB)));
+  const zeros = Buffer.alloc(MiB); // they are hashed, and there is nothing to write
+  const writers = images.map(async image => {
+    const writer = write(image, {inFlight: 64});
+    await Promise.all(Array.from({length: 64}, () => writer.append(zeros)));
+    finished.push('taken');
+  });
+  const hashing = loadBinding().hasher(['sha512']);
+  const small = hashing.finish().then(() => finished.push('small'));
+  await Promise.all([small, ...writers]);
+  t.is(finished[0], 'small');
+  await hashing.close();
+});
+
 test('writer() throws for limits that cannot be, and for digests there are not', async t => {
   const image = await newImage(t, lab.pool, MiB);
   for (const [changes, reason] of wrong) {
