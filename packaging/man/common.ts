@@ -7,8 +7,12 @@ export const filesSection = section(
     italic('/etc/nova/nova.conf'),
     "Nova's own configuration, which is read first. `nova-compute.conf` and the directories `nova.conf.d` and `nova-compute.conf.d` beside it are read too.",
   ),
-  tagged(italic('/etc/cellar/cellar.conf'), 'The configuration of cellar: see `cellar.conf`(5).'),
+  tagged(
+    italic('/etc/cellar/cellar.conf'),
+    "The configuration of cellar: see `cellar.conf`(5). An upgrade never changes it. It may hold passwords: it is root's and of the group `nova` (on a host of cinder-volume let it be `cinder`), with mode 0640.",
+  ),
   tagged(italic('/etc/cellar/cellar.conf.d/*.conf'), 'Further files, in the order of their names; later ones win.'),
+  tagged(italic('/usr/share/doc/cellar-common/examples/cellar.conf'), 'A sample with every option and its default.'),
 );
 
 /** `cellar`(1), but not the page it stands on. */

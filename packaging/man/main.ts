@@ -1,4 +1,4 @@
-/** Writes the man pages, completions and the default configuration of the packages: `node packaging/man/main.ts DIRECTORY DATE`. */
+/** Writes the man pages, completions and the sample configuration of the packages: `node packaging/man/main.ts DIRECTORY DATE`. */
 import {execFileSync} from 'node:child_process';
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';

@@ -55,6 +55,9 @@ export function layOut({source, epoch, run, version}) {
     );
 
   writeTexts({run, date: day(epoch), place});
+  // dpkg asks about a conffile that was edited whenever the packaged one has changed: this one never does
+  copyFileSync('packaging/deb/cellar.conf', place('common/etc/cellar/cellar.conf'));
+  mkdirSync(place('common/etc/cellar/cellar.conf.d'));
   copySystemd(source);
   for (const each of ['README.md', 'CHANGELOG.md', 'docs']) cpSync(each, place(`doc/${each}`), {recursive: true});
   for (const each of ['grafana', 'prometheus']) cpSync(`packaging/${each}`, place(`doc/${each}`), {recursive: true});
@@ -66,12 +69,12 @@ export function layOut({source, epoch, run, version}) {
   writeFileSync(debian('copyright'), copyright({modules, node}));
 }
 
-/** Man pages, completions and the default configuration, made from the program. */
+/** Man pages, completions and the sample of the configuration, made from the program. */
 function writeTexts({run, date, place}) {
   const made = dirname(place('made/x'));
   run(process.execPath, ['packaging/man/main.ts', made, date]);
   const moves = {
-    'cellar.conf': 'common/etc/cellar/cellar.conf',
+    'cellar.conf': 'examples/cellar.conf',
     'cellar.bash': 'common/usr/share/bash-completion/completions/cellar',
     _cellar: 'common/usr/share/zsh/vendor-completions/_cellar',
   };

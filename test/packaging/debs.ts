@@ -26,7 +26,7 @@ export async function buildDebs(dir: string): Promise<Debs> {
   return debs as Debs;
 }
 
-/** What the next release would be to dpkg: another version, and another default configuration. Resolves the paths. */
+/** What the next release would be to dpkg: another version, and a sample with another option. Resolves the paths. */
 export async function nextVersion(debs: Debs, version: string): Promise<Debs> {
   const next = Object.entries(debs).map(async ([name, file]) => {
     const dir = mkdtempSync(join(tmpdir(), 'cellar-next-'));
@@ -39,7 +39,7 @@ export async function nextVersion(debs: Debs, version: string): Promise<Debs> {
         .replace(/cellar-common \(= [^)]*\)/, `cellar-common (= ${version})`),
     );
     if (name === 'cellar-common') {
-      edit('etc/cellar/cellar.conf', text => `${text}\n# a later default\n`);
+      edit('usr/share/doc/cellar-common/examples/cellar.conf', text => `${text}\n# a later option\n`);
       edit('usr/lib/cellar/package.json', text => text.replace(/"version": "[^"]*"/, `"version": "${version}"`));
     }
     const made = file.replace(/_[^_]*_/, `_${version}_`);

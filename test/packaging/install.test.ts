@@ -2,10 +2,10 @@
 import type {ChildProcess} from 'node:child_process';
 import {
   copyFileSync,
-  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -35,6 +35,7 @@ test('the packages: lintian, installed in a clean Debian, a disk of an image, an
 
   await tree.install(...copied(tree, debs));
   await installed(t, tree);
+  await isClosed(t, tree);
   await makesDisks(t, tree);
   t.is(
     await linted,
@@ -43,7 +44,7 @@ test('the packages: lintian, installed in a clean Debian, a disk of an image, an
   );
 
   await upgrade(t, tree, await nextVersion(debs, `${version}+next`));
-  await tree.run(['dpkg', '--purge', ...names]);
+  await purge(t, tree);
   await nothingLeft(t, tree);
 });
 
@@ -159,13 +160,16 @@ async function startAgent(t: ExecutionContext, tree: Tree): Promise<ChildProcess
     text += chunk;
   });
   const lines = createInterface({input: child.stdout as NodeJS.ReadableStream});
+  const tooLate = setTimeout(() => child.kill('SIGKILL'), 120_000);
   for await (const line of lines) {
     text += `${line}\n`;
     if (line.includes('cellar-agent is ready')) {
+      clearTimeout(tooLate);
       child.stdout?.resume();
       return child;
     }
   }
+  clearTimeout(tooLate);
   throw new Error(`the agent ended:\n${text}`);
 }
 
@@ -176,18 +180,50 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<numbe
   );
   const [first] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ');
   process.kill(Number(first), signal);
-  return closed;
+  const tooLate = setTimeout(() => child.kill('SIGKILL'), 120_000);
+  return closed.finally(() => clearTimeout(tooLate));
 }
 
 async function upgrade(t: ExecutionContext, tree: Tree, next: Debs): Promise<void> {
   const conf = join(tree.root, 'etc/cellar/cellar.conf');
   const edited = `${readFileSync(conf, 'utf8')}# this host's own line\n`;
   writeFileSync(conf, edited);
-  await tree.run(['dpkg', '--install', '--force-confold', '--force-unsafe-io', ...copied(tree, next)]);
+  await tree.run(['chmod', '0600', '/etc/cellar/cellar.conf.d']);
+  // no --force-confold, and nobody who could answer dpkg
+  await tree.run(['dpkg', '--install', '--force-unsafe-io', ...copied(tree, next)]);
   t.is((await tree.run(['cellar', '--version'])).trim(), `${version}+next`);
   t.is(readFileSync(conf, 'utf8'), edited);
-  t.true(existsSync(`${conf}.dpkg-dist`), 'the later default lies beside it');
+  t.deepEqual(
+    readdirSync(join(tree.root, 'etc/cellar')).toSorted(),
+    ['cellar.conf', 'cellar.conf.d'],
+    'and nothing beside it',
+  );
+  t.regex(await tree.run(['cat', '/usr/share/doc/cellar-agent/examples/cellar.conf']), /# a later option/);
   t.regex(await tree.run(['cat', '/etc/cellar/cellar.conf.d/cell.conf']), /rbd_user/);
+  t.is(await modes(tree), '640 root nova\n600 root nova\n', 'as the administrator left it');
+}
+
+const modes = (tree: Tree) =>
+  tree.run(['stat', '--format=%a %U %G', '/etc/cellar/cellar.conf', '/etc/cellar/cellar.conf.d']);
+
+/** Whoever writes a password into it has told the services only. The file itself says nothing: all is in the sample. */
+async function isClosed(t: ExecutionContext, tree: Tree): Promise<void> {
+  t.is(await modes(tree), '640 root nova\n750 root nova\n');
+  for (const user of ['nova', 'cellar-registrar'])
+    await tree.run(['setpriv', '--reuid', user, '--regid', user, '--init-groups', 'cat', '/etc/cellar/cellar.conf']);
+  t.notRegex(readFileSync(join(tree.root, 'etc/cellar/cellar.conf'), 'utf8'), /^[^#]/m);
+  const sample = await tree.run(['cat', '/usr/share/doc/cellar-agent/examples/cellar.conf']);
+  t.is(sample, await tree.run(['cellar', 'config', 'sample']));
+}
+
+async function purge(t: ExecutionContext, tree: Tree): Promise<void> {
+  const note = join(tree.root, 'var/lib/cellar/moves/compute-1.json');
+  mkdirSync(join(note, '..'), {recursive: true});
+  writeFileSync(note, '{"host": "compute-1", "aggregates": []}\n');
+  await tree.run(['dpkg', '--purge', 'cellar-agent']);
+  t.deepEqual(readdirSync(join(tree.root, 'var/lib/cellar')), ['moves'], 'the command that goes on with it is there');
+  const said = await tree.run(['sh', '-c', `exec dpkg --purge ${names.join(' ')} 2>&1`]);
+  t.regex(said, /removing the note of a move .*compute-1\.json:\n\{"host": "compute-1"/);
 }
 
 /** Also no spool, no user, and no file that belonged to one. */

@@ -1,5 +1,6 @@
 /** Man pages, completions and licences: made from the program, and whole. */
 import {execFileSync, spawnSync} from 'node:child_process';
+import {createHash} from 'node:crypto';
 import {mkdirSync, mkdtempSync, readFileSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
@@ -94,6 +95,14 @@ test('zsh takes the completion, which has every command with its options', t => 
     t.not(body, '', name);
     for (const {flags} of options) t.true(body.split('\n}\n')[0]?.includes(flags[0] ?? '?'), `${name} ${flags[0]}`);
   }
+});
+
+test('/etc/cellar/cellar.conf is the same in every version: dpkg would ask on each host that has edited it', t => {
+  const text = readFileSync(join(packaging, 'deb/cellar.conf'), 'utf8');
+  t.is(
+    createHash('sha256').update(text).digest('hex'),
+    'f0d75f9f81037b00edd86781793dd14fa7f0f43884aba4fa7431b55fc3bcb599',
+  );
 });
 
 test('every unit of packaging/systemd is in a package', async t => {
