@@ -2,11 +2,12 @@ import {unlink} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Entry} from '../core/entry.ts';
+import {asCellarError} from '../core/errors.ts';
 import {copyOf} from '../core/facts.ts';
 import {whyNotNova} from '../core/offer.ts';
 import type {Cell} from '../core/ports.ts';
 import {ownerOf} from './directory.ts';
-import {baseName, look, unfinishedNames} from './file.ts';
+import {baseName, isCode, look, unfinishedNames} from './file.ts';
 import {NovaLock, type TryLock} from './lock.ts';
 import {overlaid} from './overlays.ts';
 import {namedBy} from './processes.ts';
@@ -25,6 +26,8 @@ export type SweepOptions = BasePlace & {
   cell: Pick<Cell, 'index' | 'disks' | 'copies'>;
   /** ms that a file must have been left alone, and that Nova is kept from it before it goes. */
   settle: number;
+  /** ms that the cell may take to answer a question: where it takes longer, Nova may be waiting for it too, and the file stays. */
+  prompt: number;
 };
 
 /** What became of the base file of one image. `soon`: it was kept for a reason that passes. */
@@ -43,7 +46,11 @@ type Candidate = {entry: Entry; name: string; path: string; bytes: number};
  *
  * Nova looks for the file under a lock, lets the lock go, asks Ceph whether the disk exists and only then starts `rbd import`.
  * So the lock alone does not do. It is held for `settle` ms first: who looked before has opened the file by then, or has its
- * name in a command line, and the file stays; who comes later waits for the lock, finds no file, and clones.
+ * name in a command line, and the file stays; who comes later waits for the lock, finds no file, and clones. A Ceph that is slow
+ * to answer could make Nova take longer than that: then the file stays for now. What Nova waits for may be in another pool, so
+ * this is likely to be seen, and not certain.
+ *
+ * Fails when something went wrong and nothing was removed; otherwise what went wrong with a file is why it was kept.
  */
 export async function sweep(options: SweepOptions, signal: AbortSignal): Promise<Outcome[]> {
   const {cell, settle} = options;
@@ -52,7 +59,8 @@ export async function sweep(options: SweepOptions, signal: AbortSignal): Promise
     void outcomes.push({image: entry.image, path, outcome: 'kept', why, soon});
 
   // Without its file Nova would only download again what it is not shown.
-  const offered = (await cell.index.list(signal)).filter(({source}) => whyNotNova(source) === undefined);
+  const listed = await timed(() => cell.index.list(signal));
+  const offered = listed.value.filter(({source}) => whyNotNova(source) === undefined);
   const candidates = await candidatesOf(offered, options, keep);
   await using stack = new AsyncDisposableStack();
   const held: (Candidate & {lock: NovaLock})[] = [];
@@ -69,17 +77,34 @@ export async function sweep(options: SweepOptions, signal: AbortSignal): Promise
     options,
     keep,
   );
+  const failures: unknown[] = [];
   for (const candidate of held.filter(({name}) => still.some(one => one.name === name))) {
-    const why = await whyNotNow(candidate, options, signal);
-    if (why !== undefined) keep(candidate, why);
-    else if (
-      (await whileUnused(candidate.path, options.tryLease, () => unlink(candidate.path).then(() => true))) === undefined
-    )
-      keep(candidate, inUse);
-    else
-      outcomes.push({image: candidate.entry.image, path: candidate.path, outcome: 'removed', bytes: candidate.bytes});
+    try {
+      const looked = await timed(() => whyNotNow(candidate, options, signal));
+      if (looked.value !== undefined) keep(candidate, looked.value);
+      else if (Math.max(listed.ms, looked.ms) > options.prompt) keep(candidate, 'the cell is slow to answer', true);
+      else if (await removeUnused(candidate, options)) {
+        const {entry, path, bytes} = candidate;
+        outcomes.push({image: entry.image, path, outcome: 'removed', bytes});
+      } else keep(candidate, inUse);
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) continue; // somebody else has removed it
+      failures.push(error);
+      keep(candidate, asCellarError(error).message, true);
+    }
   }
+  // What was removed must be told; what went wrong comes up again in the next round.
+  if (failures.length > 0 && !outcomes.some(({outcome}) => outcome === 'removed')) throw failures[0];
   return outcomes;
+}
+
+/** False, and nothing done, when somebody has it open. */
+const removeUnused = async ({path}: Candidate, {tryLease}: SweepOptions): Promise<boolean> =>
+  (await whileUnused(path, tryLease, () => unlink(path).then(() => true))) ?? false;
+
+async function timed<V>(work: () => Promise<V>): Promise<{value: V; ms: number}> {
+  const started = performance.now();
+  return {value: await work(), ms: performance.now() - started};
 }
 
 /** Those whose file is there, has settled, and is used by no process and no disk. */

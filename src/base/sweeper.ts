@@ -5,12 +5,13 @@ import type {Emit} from '../core/events.ts';
 import {baseName, isCode, lstatIfThere, unfinishedNames} from './file.ts';
 import {type Outcome, type SweepOptions, sweep} from './sweep.ts';
 
-export type BaseFilesOptions = Omit<SweepOptions, 'settle'> & {
+export type BaseFilesOptions = Omit<SweepOptions, 'settle' | 'prompt'> & {
   emit: Emit;
   /** ms between two looks when nothing happens. */
   interval?: number;
   /** See `sweep`; also how soon a file is looked at again that was kept for a reason that passes. */
   settle?: number;
+  prompt?: number;
 };
 
 /** Nova's local copies of images that the cell has a copy of, taken away for as long as the agent runs. */
@@ -22,7 +23,7 @@ export class BaseFiles {
   #wake = new AbortController();
 
   constructor(options: BaseFilesOptions) {
-    this.#options = {interval: 60_000, settle: 5000, ...options};
+    this.#options = {interval: 60_000, settle: 5000, prompt: 1000, ...options};
   }
 
   /** One round over all images of the cache. Never fails: what went wrong is an event, once. */

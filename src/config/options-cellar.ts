@@ -262,7 +262,7 @@ export const cellarOptions = {
       default: '1800',
       unit: 'seconds',
       reload: true,
-      help: 'How long Nova waits for an image to get into the cache, and for Keystone, Glance and Ceph to say what there is of it (two seconds at least). Then it is told nothing of it and downloads the image itself, and the fill goes on.',
+      help: 'How long Nova waits for an image to get into the cache, and for Keystone, Glance and Ceph to say what there is of it (two seconds at least). Then it is told nothing of it and downloads the image itself, and the fill goes on. Less where `[glance] timeout` of nova.conf is shorter.',
       reason: 'Nova waits as long as it takes; a download of its own would take longer than what is left of the fill.',
     }),
     remove_base_files: ours(boolean(), {

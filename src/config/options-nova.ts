@@ -80,6 +80,12 @@ export const novaOptions = {
       help: "The configuration file of the cell's Ceph; empty: librados looks in its usual places.",
       reason: asNova,
     }),
+    rbd_connect_timeout: novas(integer(), {
+      default: '5',
+      unit: 'seconds',
+      help: 'How long Nova tries to connect to Ceph; it is kept from a local copy for twice as long before that is removed.',
+      reason: asNova,
+    }),
     rbd_user: novasIfSet(string(), {
       help: "Nova's own cephx user, without `client.`. The agent does not use it, and tells Nova's rights on the cache pool by it.",
       reason: unset,

@@ -5,7 +5,7 @@ import type {FacadeOptions} from '../facade/server.ts';
 import {loadBinding} from '../rbd/binding.ts';
 
 /** Nova's local copies of images, looked at again when this host has filled the cell's copy of one. */
-export function composeBaseFiles(place: BasePlace, world: World): BaseFiles {
+export function composeBaseFiles(place: BasePlace & {settle: number}, world: World): BaseFiles {
   const {tryLockFile, tryLeaseFile} = loadBinding();
   const {emit} = world;
   const base = new BaseFiles({...place, tryLock: tryLockFile, tryLease: tryLeaseFile, cell: world.cell, emit});

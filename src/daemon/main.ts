@@ -72,6 +72,11 @@ async function run(sources: Sources): Promise<void> {
 function apply(settings: Settings, composed: Composed, log: pino.Logger): void {
   log.level = settings.logLevel;
   composed.apply(settings);
+  warnOfHold(settings, log);
+}
+
+function warnOfHold({facade}: Settings, log: pino.Logger): void {
+  if (facade?.holdCut !== undefined) log.warn({heldMs: facade.hold}, facade.holdCut);
 }
 
 /** On what was handed over, else where the configuration says. */
@@ -93,6 +98,7 @@ async function listen(
   const at = settings.facade.listen;
   if (!isLoopback(at.host))
     log.warn({listen: formatAddress(at)}, 'the facade is not on loopback: others reach Glance through it');
+  warnOfHold(settings, log);
   await facade.listen(inherited.facade === undefined ? at : {fd: inherited.facade});
   if (inherited.facade !== undefined) checkFacadeSocket(facade.address, at);
   log.info({listen: formatAddress(at)}, 'the facade answers for Glance');

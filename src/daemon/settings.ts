@@ -35,7 +35,7 @@ export type Settings = {
   /** undefined: Nova on this host is not served. */
   facade: FacadeSettings | undefined;
   /** undefined: Nova's local copies of images are left alone. */
-  baseFiles: BasePlace | undefined;
+  baseFiles: (BasePlace & {settle: number}) | undefined;
   converter: Omit<ConverterOptions, 'hasher'>;
   keystone: Login | undefined;
   limits: Limits;
@@ -46,6 +46,8 @@ export type Settings = {
 export type FacadeSettings = {
   listen: Address;
   hold: number;
+  /** Why that is not hold_timeout, if so. */
+  holdCut?: string;
   maxConnections: number;
   /** Why nothing is offered on this host, if so. */
   offersNothing?: string;
@@ -165,7 +167,7 @@ function facadeSettings(config: CellarConfig): FacadeSettings | undefined {
   const type = get('libvirt', 'images_type');
   return {
     listen,
-    hold: timer(get('facade', 'hold_timeout')),
+    ...holdOf(config),
     maxConnections: get('facade', 'max_connections'),
     ...(type !== 'rbd' &&
       servesNova(config) && {offersNothing: `[libvirt] images_type is ${type}: Nova on this host clones nothing`}),
@@ -173,22 +175,45 @@ function facadeSettings(config: CellarConfig): FacadeSettings | undefined {
 }
 
 /**
+ * How long an answer is held, in ms. A Nova with a timeout of its own hangs up after that, and asks anew: the fill that it left would
+ * begin from its first byte each time. So it is answered before, and downloads the image while the fill goes on.
+ */
+export function holdOf(config: CellarConfig): Pick<FacadeSettings, 'hold' | 'holdCut'> {
+  const wanted = timer(config.get('facade', 'hold_timeout'));
+  const timeout = config.get('glance', 'timeout') ?? 0;
+  if (timeout <= 0 || !asksUs(config, 'some')) return {hold: wanted};
+  const longest = timer(timeout - Math.min(5, timeout / 2));
+  if (wanted <= longest) return {hold: wanted};
+  const seconds = longest / second;
+  const holdCut = `Nova hangs up after [glance] timeout = ${timeout}: answers are held for ${seconds} s and not for hold_timeout, and images whose fill takes longer are downloaded by Nova`;
+  return {hold: longest, holdCut};
+}
+
+/**
  * Only where a Nova without its local copy clones: its disks are in RBD, and what it asks Glance it asks us. On a host with local
  * disks these files are what the disks are overlays of.
  */
-function baseFiles(config: CellarConfig): BasePlace | undefined {
+function baseFiles(config: CellarConfig): Settings['baseFiles'] {
   const {get} = config;
   if (!get('facade', 'remove_base_files') || get('libvirt', 'images_type') !== 'rbd' || !servesNova(config))
     return undefined;
-  return {instancesPath: get('DEFAULT', 'instances_path'), subdirectory: get('image_cache', 'subdirectory_name')};
+  return {
+    instancesPath: get('DEFAULT', 'instances_path'),
+    subdirectory: get('image_cache', 'subdirectory_name'),
+    // Between its look at the file and its use Nova connects to Ceph. A spawn waits for as long, if it comes meanwhile.
+    settle: Math.min(Math.max(5, 2 * (get('libvirt', 'rbd_connect_timeout') ?? 5)), 30) * second,
+  };
 }
 
 /** Whether all that nova.conf names as Glance is the facade. */
-function servesNova({get}: CellarConfig): boolean {
+const servesNova = (config: CellarConfig): boolean => asksUs(config, 'every');
+
+/** Whether every one, or some, of the addresses that nova.conf names as Glance's is the facade's. */
+function asksUs({get}: CellarConfig, which: 'every' | 'some'): boolean {
   const listen = get('facade', 'listen');
   const servers = get('glance', 'api_servers') ?? [];
   const urls = servers.length > 0 ? servers : [get('glance', 'endpoint_override') ?? ''];
-  return listen !== undefined && urls.every(url => isOwn(url, listen));
+  return listen !== undefined && urls[which](url => isOwn(url, listen));
 }
 
 /** Where the real Glance is. On a host whose Nova uses the facade, Nova's own options lead to us, and do not count. */

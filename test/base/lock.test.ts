@@ -1,5 +1,5 @@
 /** Nova's lock, against the libraries that Nova takes it with. */
-import {chownSync, existsSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
+import {chownSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
@@ -90,13 +90,13 @@ test('a lock whose file was removed, or replaced, is none', async t => {
 });
 
 test('a file stays whose lock Nova took away meanwhile', async t => {
-  const {base, path, instancesPath, name} = await place(t, {settle: 1000});
-  await settled(path, Buffer.alloc(1), 1000);
-  const round = base.sweep(never);
+  const {base, path, instancesPath, name, cell} = await place(t);
+  await settled(path);
   const lock = join(instancesPath, 'locks', `nova-${name}`);
-  while (!existsSync(lock)) await sleep(10);
-  renameSync(lock, `${lock}.gone`);
-  const [outcome] = await round;
+  cell.before = step => {
+    if (step === 'index-get') renameSync(lock, `${lock}.gone`); // it is held by then
+  };
+  const [outcome] = await base.sweep(never);
   t.true(outcome?.outcome === 'kept' && outcome.why === 'Nova has removed its lock file');
   t.true(isThere(path));
 });

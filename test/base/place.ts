@@ -13,7 +13,7 @@ import {cachedCell} from '../core/cached.ts';
 
 export const settle = 200;
 
-export async function place(t: ExecutionContext, {images: count = 1, settle: ms = settle} = {}) {
+export async function place(t: ExecutionContext, {images: count = 1, settle: ms = settle, prompt = 60_000} = {}) {
   const instancesPath = mkdtempSync(join(tmpdir(), 'cellar-base-'));
   t.teardown(() => rmSync(instancesPath, {recursive: true, force: true}));
   const directory = join(instancesPath, '_base');
@@ -29,6 +29,7 @@ export async function place(t: ExecutionContext, {images: count = 1, settle: ms 
     cell,
     emit: event => events.push(event),
     settle: ms,
+    prompt,
     interval: 600_000,
   });
   const images = entries.map(({image}) => image);

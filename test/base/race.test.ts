@@ -1,4 +1,4 @@
-/** Spawns as Nova does them, while base files come and go: none may find the file gone that it is about to import. */
+/** Spawns as Nova does them, with a Ceph that answers in time, while base files come and go: none finds the file gone that it is about to import. */
 import {join} from 'node:path';
 import test from 'ava';
 import {place} from './place.ts';
@@ -40,7 +40,7 @@ while not select.select([sys.stdin], [], [], 0)[0]:
         download()
 `;
 
-test('a spawn imports the whole file or clones; it never loses the file under its hands', async t => {
+test('with a Ceph that answers in time a spawn imports the whole file or clones; it never loses the file under its hands', async t => {
   const {base, path, image, instancesPath} = await place(t, {settle: 2500});
   const nova = python(t, spawns, path, join(instancesPath, 'locks'));
   const stop = new AbortController();

@@ -30,7 +30,7 @@ const baseFiles = (changes: Record<string, string>) => {
   return found;
 };
 
-const here = {instancesPath: '/var/lib/nova/instances', subdirectory: '_base'};
+const here = {instancesPath: '/var/lib/nova/instances', subdirectory: '_base', settle: 10_000};
 
 test('a host whose Nova uses the facade, and keeps its disks in RBD', t => {
   t.deepEqual(baseFiles({}), here);
@@ -44,6 +44,11 @@ test('a host whose Nova uses the facade, and keeps its disks in RBD', t => {
     ...here,
     instancesPath: '/srv/i',
   });
+});
+
+test('Nova is kept from a file for as long as it may take to connect to Ceph, twice, and not for ever', t => {
+  for (const [timeout, settle] of Object.entries({'1': 5000, '-1': 5000, '10': 20_000, '600': 30_000}))
+    t.deepEqual(baseFiles({'libvirt.rbd_connect_timeout': timeout}), {...here, settle});
 });
 
 test('every other host keeps its base files', t => {

@@ -45,6 +45,17 @@ test('times that no timer can wait are as long as one can: it would fire at once
     t.true(ms >= 10 * 24 * 3600 * 1000 && ms < 2 ** 31, `${ms}`);
 });
 
+test('an answer is out before a Nova with a timeout of its own hangs up, and why is told', t => {
+  const nova = (glance: string) => settingsOf(`${facade}${login}[glance]\n${glance}`).facade;
+  const ours = 'endpoint_override = http://127.0.0.1:9292\n';
+  t.is(nova(`${ours}timeout = 60\n`)?.hold, 55_000);
+  t.regex(nova(`${ours}timeout = 60\n`)?.holdCut ?? '', /timeout = 60: answers are held for 55 s/);
+  t.is(nova(`${ours}timeout = 4\n`)?.hold, 2000);
+  t.is(nova('api_servers = http://127.0.0.1:9292, http://glance:9292\ntimeout = 60\n')?.hold, 55_000);
+  for (const glance of [ours, `${ours}timeout = 2000\n`, 'endpoint_override = http://glance:9292\ntimeout = 60\n'])
+    t.like(nova(glance), {hold: 1_800_000, holdCut: undefined}, glance);
+});
+
 test('a Nova whose disks are not in RBD is offered nothing: it would download, and refuse what it was told is raw', t => {
   const nova = `${facade}${login}[glance]\nendpoint_override = http://127.0.0.1:9292\n`;
   t.regex(settingsOf(nova).facade?.offersNothing ?? '', /images_type is default/);

@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {baseName, lstatIfThere} from '../../base/file.ts';
 import {formatAddress} from '../../config/names.ts';
 import {isOwn} from '../../daemon/own-address.ts';
+import {holdOf} from '../../daemon/settings.ts';
 import {exchangeText} from '../../http/exchange.ts';
 import {Transport} from '../../http/transport.ts';
 import {type Check, fail, ok, type Seen, warn} from '../check.ts';
@@ -75,6 +76,8 @@ export const novaChecks: Check[] = [
           ),
         );
       }
+      const {holdCut} = holdOf(config);
+      if (holdCut !== undefined) seen.push(warn(holdCut, `remove [glance] timeout from nova.conf; ${restart}`));
       const transport = new Transport({timeout: 10});
       try {
         const {statusLine} = await exchangeText(
