@@ -15,9 +15,9 @@ export async function relay(
   else answer.pipe(response);
   // Half an answer must not look like a whole one: without its end the connection is of no further use.
   answer.once('close', () => {
-    if (!answer.complete) cut(response);
+    if (!answer.complete) breakOff(response);
   });
-  if (answer.destroyed && !answer.complete) cut(response);
+  if (answer.destroyed && !answer.complete) breakOff(response);
 }
 
 /** The answer's head with another body. */
@@ -37,6 +37,12 @@ export function refuse(response: ServerResponse, why: string): void {
 export function cut(response: ServerResponse): void {
   response.shouldKeepAlive = false;
   response.socket?.destroySoon();
+}
+
+/** To a caller of HTTP/1.0 the end of the connection may be the end of the body: to him it must look like a failure. */
+function breakOff(response: ServerResponse): void {
+  if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy();
+  else cut(response);
 }
 
 function writeHead(answer: IncomingMessage, response: ServerResponse, length?: string): void {

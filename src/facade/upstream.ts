@@ -4,14 +4,16 @@ import https from 'node:https';
 import type {Socket} from 'node:net';
 import {asCellarError, CellarError} from '../core/errors.ts';
 import {failure, showUrl} from '../http/failure.ts';
+import {isPassing} from '../http/retry.ts';
 import {type Agents, agentsOf, type TransportOptions} from '../http/transport.ts';
 import {endToEnd, hasHeader} from './headers.ts';
 import {maxHeaderSize} from './limits.ts';
+import {Whereabouts} from './whereabouts.ts';
 
 /** Glance's servers, the one to ask first in front: addresses without /v2, perhaps with a path. */
 export interface Servers {
   list(signal: AbortSignal): Promise<string[]>;
-  /** It could not be reached: the others come first from now on. */
+  /** It could not be reached, hung up, or says itself that it cannot answer: the others come first from now on. */
   avoid(server: string): void;
 }
 
@@ -45,11 +47,12 @@ export class Upstream {
   readonly #connectTimeout: number;
   /** Of the connections that are open: our end, and where they lead. */
   readonly #ends = new Set<string>();
-  #known: string[] = [];
+  readonly #whereabouts: Whereabouts;
 
   /** `config` when a file of the TLS options cannot be used. */
   constructor(servers: Servers, tls: TransportOptions) {
     this.#servers = servers;
+    this.#whereabouts = new Whereabouts(signal => servers.list(signal));
     this.#pooled = agentsOf(tls, {keepAlive: true, timeout: idle, maxFreeSockets: 16});
     this.#fresh = agentsOf(tls, {keepAlive: false});
     this.#connectTimeout = (tls.connect_timeout || 10) * 1000;
@@ -57,18 +60,20 @@ export class Upstream {
 
   /**
    * Sends the request on, its body as it comes in, and settles with the head of the answer, whatever its status. A server that
-   * cannot be reached is passed over; one that was reached and did not answer may have done something. Never rejects.
+   * cannot be reached is passed over; one that was reached and did not answer may have done something, and nobody else is asked
+   * the same. Never rejects.
    */
   async send(request: IncomingMessage, options: SendOptions): Promise<Reply> {
     if (isUnclear(request)) return {unanswered: unclear(request)};
     try {
       let last = new CellarError('config', 'there is no server to ask for Glance');
-      for (const server of await this.#list(options.signal)) {
+      for (const server of await this.#whereabouts.list(options.signal)) {
         const sent = await this.#sendTo(server, request, options);
+        // Who asks again meets the next server: what keeps this one from answering may be behind it, and stay.
+        if (isBroken(sent) && !options.signal.aborted) this.#servers.avoid(server);
         if (sent.answer !== undefined) return sent;
         last = told(request, server, sent.error, options.signal);
         if (sent.reached || options.signal.aborted) return {unanswered: last};
-        this.#servers.avoid(server);
       }
       return {unreachable: last};
     } catch (error) {
@@ -82,6 +87,7 @@ export class Upstream {
   }
 
   close(): void {
+    this.#whereabouts.close();
     for (const {http: plain, https: secure} of [this.#pooled, this.#fresh]) {
       plain.destroy();
       secure.destroy();
@@ -94,16 +100,6 @@ export class Upstream {
     this.#ends.add(end);
     socket.once('close', () => this.#ends.delete(end));
   };
-
-  /** While Keystone is down, Glance is where it was. */
-  async #list(signal: AbortSignal): Promise<string[]> {
-    try {
-      this.#known = [...(await this.#servers.list(signal))];
-    } catch (error) {
-      if (signal.aborted || this.#known.length === 0) throw error;
-    }
-    return this.#known;
-  }
 
   /**
    * A connection that was kept may have been closed by Glance in the same moment. Then the request is sent again over a new
@@ -122,6 +118,10 @@ export class Upstream {
 
 /** `reached`: the request, or a part of it, may have got there. `reused`: the connection was an old one. */
 type Sent = {answer: IncomingMessage} | {answer?: undefined; error: Error; reached: boolean; reused: boolean};
+
+/** 429 is about the caller, and so may be what is below 500. */
+const isBroken = ({answer}: Sent): boolean =>
+  answer === undefined || (answer.statusCode !== 429 && isPassing(answer.statusCode ?? 0));
 
 type Connecting = {connectTimeout: number; onConnected: (socket: Socket) => void};
 
