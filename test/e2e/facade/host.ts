@@ -3,7 +3,7 @@ import {mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {type AgentProcess, type CliResult, cellar, startAgent} from '../../helpers/agent.ts';
 import {deadUrl} from '../../helpers/with-server.ts';
-import {type Compute, novaLab, type ServerRecord} from '../../lab/nova/shared.ts';
+import {type CellName, type Compute, novaLab, type ServerRecord} from '../../lab/nova/shared.ts';
 import {all} from '../../lab/run.ts';
 import {type Account, lab} from '../../lab/shared.ts';
 import {makeZone, type Zone} from './zone.ts';
@@ -46,13 +46,19 @@ export type Hosts = {
 export type HostOptions = {
   /** nova-compute begins without a facade. */
   stock?: boolean;
+  /** Titles of hosts of cell2; all others are of cell1. */
+  cell2?: string[];
+  /** Further options of the agents' `[image_store]`, as text. */
+  imageStore?: string;
 };
 
 /** Starts nova-computes with these names, alone in an availability zone of their own. Agents are started by the tests. */
 export async function startHosts(titles: string[], options: HostOptions = {}): Promise<Hosts> {
   const nova = novaLab();
-  const names = titles.map(title => `${title}-${process.pid}`); // a lab may be used by several runs
-  const hosts = await all(names.map(name => startHost(name, options)));
+  const nameOf = (title: string) => `${title}-${process.pid}`; // a lab may be used by several runs
+  const names = titles.map(nameOf);
+  const cellOf = (title: string) => (options.cell2?.includes(title) ? 'cell2' : 'cell1');
+  const hosts = await all(titles.map(title => startHost(nameOf(title), cellOf(title), options)));
   const zone = await makeZone(names);
   const made = new Set<string>();
   const request: Hosts['request'] = async ({image, flavor = zone.flavor, host, account}) => {
@@ -82,10 +88,10 @@ export async function startHosts(titles: string[], options: HostOptions = {}): P
   };
 }
 
-async function startHost(name: string, {stock = false}: HostOptions): Promise<Host> {
+async function startHost(name: string, cell: CellName, {stock = false, imageStore = ''}: HostOptions): Promise<Host> {
   const nova = novaLab();
   const url = await deadUrl(); // whose port is free
-  const compute = await nova.startCompute({host: name, ...(stock ? {} : {glanceEndpoint: url})});
+  const compute = await nova.startCompute({host: name, cell, ...(stock ? {} : {glanceEndpoint: url})});
   const dir = join(nova.state.dir, 'agents', name);
   mkdirSync(join(dir, 'spool'), {recursive: true, mode: 0o700});
   const socket = join(dir, 'cellar.sock');
@@ -94,6 +100,7 @@ async function startHost(name: string, {stock = false}: HostOptions): Promise<Ho
 listen = ${new URL(url).host}
 [image_store]
 spool_dir = ${join(dir, 'spool')}
+${imageStore}
 [agent]
 socket = ${socket}
 log_level = debug

@@ -1,23 +1,27 @@
-/** What tests look at: disks and copies in the cell's Ceph, downloads in Glance's log, files on the host. */
+/** What tests look at: disks and copies in a cell's Ceph (cell1's, if none is named), downloads in Glance's log, files on the host. */
 import {closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import type {ExecutionContext} from 'ava';
-import {novaLab} from '../../lab/nova/shared.ts';
+import {type CellName, novaLab} from '../../lab/nova/shared.ts';
 import {openstack} from '../../lab/shared.ts';
 import type {Host} from './host.ts';
 
-const cell = () => novaLab().cluster('cell1');
-const list = async (pool: string): Promise<string[]> => JSON.parse(await cell().rbd('ls', pool, '--format=json'));
+const rbd = (cell: CellName, ...args: string[]) =>
+  novaLab()
+    .cluster(cell)
+    .rbd(...args);
+const list = async (cell: CellName, pool: string): Promise<string[]> =>
+  JSON.parse(await rbd(cell, 'ls', pool, '--format=json'));
 
 /** The disks of a server, by what follows its id: `disk`, `disk.rescue`. */
-export async function disksOf(server: string): Promise<string[]> {
-  return (await list('vms'))
+export async function disksOf(server: string, cell: CellName = 'cell1'): Promise<string[]> {
+  return (await list(cell, 'vms'))
     .filter(name => name.startsWith(`${server}_`))
     .map(name => name.slice(server.length + 1))
     .sort();
 }
 
-type Info = {size: number; parent?: {pool: string; image: string; snapshot: string}};
+type Info = {id: string; size: number; parent?: {pool: string; image: string; snapshot: string}};
 
 /** The snapshot that a disk is a clone of, as `pool/image@snapshot`. */
 export async function parentOf(server: string, disk = 'disk'): Promise<string | undefined> {
@@ -25,12 +29,18 @@ export async function parentOf(server: string, disk = 'disk'): Promise<string | 
   return parent && `${parent.pool}/${parent.image}@${parent.snapshot}`;
 }
 
-export const infoOf = async (server: string, disk = 'disk'): Promise<Info> =>
-  JSON.parse(await cell().rbd('info', '--format', 'json', `vms/${server}_${disk}`));
+export const infoOf = async (server: string, disk = 'disk', cell: CellName = 'cell1'): Promise<Info> =>
+  JSON.parse(await rbd(cell, 'info', '--format', 'json', `vms/${server}_${disk}`));
+
+/** The names of the snapshots of a server's first disk. */
+export async function snapshotsOf(server: string, cell: CellName = 'cell1'): Promise<string[]> {
+  const listed = await rbd(cell, 'snap', 'ls', '--format=json', `vms/${server}_disk`);
+  return (JSON.parse(listed) as {name: string}[]).map(({name}) => name);
+}
 
 /** The cell's copies of an image. */
-export const copiesOf = async (image: string): Promise<string[]> =>
-  (await list('cellar')).filter(name => name.startsWith(image));
+export const copiesOf = async (image: string, cell: CellName = 'cell1'): Promise<string[]> =>
+  (await list(cell, 'cellar')).filter(name => name.startsWith(image));
 
 /** The disk is a clone of the cell's one copy of the image, and holds its bytes and then nothing. */
 export async function isClone(t: ExecutionContext, server: string, image: string, bytes: Buffer, disk = 'disk') {
@@ -42,10 +52,16 @@ export async function isClone(t: ExecutionContext, server: string, image: string
 }
 
 /** The disk holds these bytes and then nothing. */
-export async function holds(t: ExecutionContext, server: string, bytes: Buffer, disk = 'disk') {
+export async function holds(
+  t: ExecutionContext,
+  server: string,
+  bytes: Buffer,
+  disk = 'disk',
+  cell: CellName = 'cell1',
+) {
   const dir = mkdtempSync(join(novaLab().state.dir, 'export-'));
   try {
-    await cell().rbd('export', '--no-progress', `vms/${server}_${disk}`, join(dir, 'disk'));
+    await rbd(cell, 'export', '--no-progress', `vms/${server}_${disk}`, join(dir, 'disk'));
     t.is(differsAt(join(dir, 'disk'), bytes), undefined, 'the first byte that differs');
   } finally {
     rmSync(dir, {recursive: true});

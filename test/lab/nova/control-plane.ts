@@ -4,13 +4,14 @@ import {join} from 'node:path';
 import {type Daemon, obituary, recordedDaemon, startDaemon, stopDaemon} from '../daemon.ts';
 import {apiCall} from '../keystone-api.ts';
 import {all, waitFor} from '../run.ts';
-import {apiConf, type ConfOptions, conductorConf, placementConf} from './nova-conf.ts';
+import {apiConf, type ConfOptions, conductorConf, placementConf, policies, policyFile} from './nova-conf.ts';
 import {startService} from './service.ts';
 import {type CellName, cellOf, confOf, logOf, type NovaState, novaPorts} from './state.ts';
 
 /** Every configuration file but those of the computes. */
 export function writeConfigurations(nova: NovaState, options: ConfOptions): void {
   for (const name of ['etc', 'log', 'state']) mkdirSync(join(nova.dir, name), {recursive: true, mode: 0o700});
+  writeFileSync(policyFile(nova), JSON.stringify(policies), {mode: 0o600});
   writeFileSync(confOf(nova, 'api'), apiConf(nova, options), {mode: 0o600});
   writeFileSync(confOf(nova, 'placement'), placementConf(nova, options), {mode: 0o600});
   for (const cell of nova.cells) writeConductorConf(nova, cell.name, {...options, apiDatabase: false});
