@@ -94,7 +94,7 @@ const libraries: Record<string, string[]> = {
   base: [],
   service: [],
   api: ['got', 'zod'],
-  facade: [],
+  facade: ['lru-cache'],
   metrics: ['prom-client'],
   doctor: [],
   registrar: ['zod', 'pino'],

@@ -36,6 +36,7 @@ export const notOffered = [
   'found-by-itself',
   'takes-too-long',
   'just-uploaded',
+  'as-before',
   'not-for-rbd',
   'failed',
   'left',

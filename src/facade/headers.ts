@@ -3,6 +3,8 @@
  * 7.6.1). Nothing is added that tells of us: the answers are to be Glance's own.
  */
 
+import type {IncomingHttpHeaders} from 'node:http';
+
 /** As Node has them: name, value, name, value. */
 export type RawHeaders = readonly string[];
 
@@ -24,6 +26,15 @@ export function endToEnd(raw: RawHeaders, change: Record<string, string | undefi
     if (Object.hasOwn(change, key)) return change[key] === undefined ? [] : [name, change[key]];
     return ofConnection.has(key) || named.has(key) ? [] : [name, value];
   });
+}
+
+/** As Nova's client and oslo.middleware write it. */
+const requestIdForm = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The caller's request id, if it has the form of one. */
+export function requestIdIn(headers: IncomingHttpHeaders): string | undefined {
+  const given = headers['x-openstack-request-id'];
+  return typeof given === 'string' && requestIdForm.test(given) ? given : undefined;
 }
 
 export const hasHeader = (raw: RawHeaders, wanted: string): boolean =>

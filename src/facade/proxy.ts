@@ -1,6 +1,8 @@
 /** One request, from its headers to the last byte of its answer. */
 import type {IncomingMessage, ServerResponse} from 'node:http';
 import {CellarError} from '../core/errors.ts';
+import type {Downloads} from './downloads.ts';
+import {requestIdIn} from './headers.ts';
 import {cut, refuse, relay} from './relay.ts';
 import {type ShowOptions, show, shownImage} from './show.ts';
 import type {Uploads} from './uploads.ts';
@@ -9,6 +11,7 @@ import {hasBody, type Upstream} from './upstream.ts';
 export type ProxyContext = {
   upstream: Upstream;
   uploads: Uploads;
+  downloads: Downloads;
   show: ShowOptions;
   /** Aborts when the caller is gone, or has all of the answer. */
   gone: AbortSignal;
@@ -18,7 +21,7 @@ export type ProxyContext = {
   expects: boolean;
 };
 
-const uploadPath = /^\/v2\/images\/([0-9a-f-]{36})\/file(?:\?.*)?$/i;
+const filePath = /^\/v2\/images\/([0-9a-f-]{36})\/file(?:\?.*)?$/i;
 
 /** Settles when the answer is begun, with the error if Glance gave none. Never rejects for what the two sides do. */
 export async function proxy(
@@ -26,15 +29,19 @@ export async function proxy(
   response: ServerResponse,
   context: ProxyContext,
 ): Promise<CellarError | undefined> {
-  const {upstream, uploads, gone, stop, expects} = context;
+  const {upstream, uploads, downloads, gone, stop, expects} = context;
   if (upstream.isOurs(request.socket)) {
     refuse(response, 'What the cellar agent of this host takes for Glance is the agent itself.');
     return loop(request);
   }
   const shown = shownImage(request);
-  const uploaded = request.method === 'PUT' ? uploadPath.exec(request.url ?? '')?.[1] : undefined;
+  const file = filePath.exec(request.url ?? '')?.[1];
+  const uploaded = request.method === 'PUT' ? file : undefined;
+  const requestId = requestIdIn(request.headers);
+  if (file !== undefined && request.method === 'GET') noteDownload(file, requestId, response, downloads);
+  const sought = shown !== undefined && !downloads.has(shown, requestId);
   // Ends with the answer, whatever that is.
-  const early = shown === undefined ? undefined : context.show.begin?.(shown, AbortSignal.any([gone, stop]));
+  const early = sought ? context.show.begin?.(shown, AbortSignal.any([gone, stop])) : undefined;
   const {answer, unreachable, unanswered} = await upstream.send(request, {
     signal: gone,
     // What a gzip filter before Glance has packed could not be looked at.
@@ -52,8 +59,18 @@ export async function proxy(
   }
   if (uploaded !== undefined && isTaken(answer)) uploads.note(uploaded);
   if (shown === undefined) await relay(answer, response);
-  else await show(shown, request, answer, response, context.show, {gone, stop, early, mayFill: !uploads.has(shown)});
+  else {
+    const mayFill = !uploads.has(shown);
+    await show(shown, request, answer, response, context.show, {gone, stop, early, mayFill, downloads});
+  }
   return undefined;
+}
+
+/** A download may take hours: it is noted when it begins and when it is over. */
+function noteDownload(image: string, requestId: string | undefined, response: ServerResponse, downloads: Downloads) {
+  const note = () => downloads.noteFile(image, requestId);
+  note();
+  response.once('close', note);
 }
 
 const loop = ({method}: IncomingMessage): CellarError =>

@@ -4,6 +4,8 @@ import {createServer, type IncomingMessage, type Server, type ServerResponse} fr
 import {type AddressInfo, Server as NetServer, type Socket} from 'node:net';
 import {asCellarError, type CellarError} from '../core/errors.ts';
 import type {TransportOptions} from '../http/transport.ts';
+import {Downloads} from './downloads.ts';
+import {requestIdIn} from './headers.ts';
 import {maxHeaderSize} from './limits.ts';
 import {type ListenAt, listenAt} from './listen.ts';
 import {proxy} from './proxy.ts';
@@ -53,6 +55,7 @@ export function createFacade(options: FacadeOptions): Facade {
   const {headTimeout = 60_000, within = (_, work) => work()} = options;
   const upstream = new Upstream(options.servers, options.tls);
   const uploads = new Uploads();
+  const downloads = new Downloads();
   const stop = new AbortController();
   const callers = new Map<Socket, Caller>();
   const server = createServer({
@@ -111,6 +114,7 @@ export function createFacade(options: FacadeOptions): Facade {
       error = await proxy(request, response, {
         upstream,
         uploads,
+        downloads,
         show: options,
         gone: gone.signal,
         stop: stop.signal,
@@ -162,14 +166,8 @@ export function createFacade(options: FacadeOptions): Facade {
   };
 }
 
-/** As Nova's client and oslo.middleware write it. */
-const requestIdForm = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** For our own work and lines only: what goes to Glance is what the caller sent. */
-function requestIdOf({headers}: IncomingMessage): string {
-  const given = headers['x-openstack-request-id'];
-  return typeof given === 'string' && requestIdForm.test(given) ? given : `req-${randomUUID()}`;
-}
+const requestIdOf = ({headers}: IncomingMessage): string => requestIdIn(headers) ?? `req-${randomUUID()}`;
 
 type Caller = {
   asked: boolean;

@@ -3,8 +3,10 @@ import type {IncomingMessage, ServerResponse} from 'node:http';
 import {asCellarError} from '../core/errors.ts';
 import type {NotOffered} from '../core/events.ts';
 import type {ImageRecord, Requester} from '../core/image.ts';
-import {type EarlyOffer, formatOffer, type Offer, type Offered, type OfferOptions} from '../core/offer.ts';
+import {type EarlyOffer, formatOffer, type Offered, type OfferOptions} from '../core/offer.ts';
 import {abortable} from '../core/single-flight.ts';
+import type {Downloads} from './downloads.ts';
+import {requestIdIn} from './headers.ts';
 import {maxRecord} from './limits.ts';
 import {cut, refuse, relay, relayWith} from './relay.ts';
 import {rewriteRecord} from './rewrite.ts';
@@ -43,6 +45,8 @@ export type ShowContext = {
   early: EarlyOffer | undefined;
   /** May a copy be made? */
   mayFill: boolean;
+  /** Who is told nothing of a copy, as he reads the file. */
+  downloads: Downloads;
 };
 
 const showPath = /^\/v2\/images\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\?.*)?$/i;
@@ -54,7 +58,8 @@ export function shownImage({method, url}: IncomingMessage): string | undefined {
 
 /**
  * Glance has answered. If that is the record of an active image, the answer waits until we know whether there is a copy to
- * offer, and says so; in every other case it goes on as it is. While the agent stops it is 503, which Nova tries again.
+ * offer, and says so; in every other case it goes on as it is, and for who asks again in the same piece of work too. While the
+ * agent stops it is 503, which Nova tries again.
  */
 export async function show(
   id: string,
@@ -70,35 +75,53 @@ export async function show(
   const body = Buffer.concat(chunks);
   const image = whole ? recordIn(body, id, options) : undefined;
   if (image?.status !== 'active') return relay(answer, response, chunks);
-  const offer = await findOffer(image, request, options, context);
+  const offered = await findOffer(image, request, options, context);
   if (context.gone.aborted) return cut(response);
-  if (context.stop.aborted) return refuse(response, 'The cellar agent of this host is being restarted.');
-  if (offer === undefined) return relay(answer, response, chunks);
-  relayWith(answer, response, Buffer.from(rewriteRecord(body.toString('latin1'), offer), 'latin1'));
+  if (context.stop.aborted && offered !== asBefore)
+    return refuse(response, 'The cellar agent of this host is being restarted.');
+  if (offered.offer === undefined) {
+    context.downloads.noteRecord(image.id, requestIdIn(request.headers));
+    return relay(answer, response, chunks);
+  }
+  relayWith(answer, response, Buffer.from(rewriteRecord(body.toString('latin1'), offered.offer), 'latin1'));
 }
 
 async function findOffer(
   image: ImageRecord,
   request: IncomingMessage,
-  {offer, hold, onShown}: ShowOptions,
-  {gone, stop, early, mayFill}: ShowContext,
-): Promise<Offer | undefined> {
+  options: ShowOptions,
+  context: ShowContext,
+): Promise<Offered> {
   const started = performance.now();
   const requester = requesterOf(request);
-  const signal = AbortSignal.any([gone, stop]);
-  const offering = offer(image, requester, {signal, hold, mayFill, begun: early});
-  const offered: Offered = await abortable(offering, signal).catch(error => {
-    if (stop.aborted) return {why: 'the agent is stopping', reason: 'stopping' as const};
-    if (gone.aborted) return {why: 'the caller went away', reason: 'left' as const};
-    return {why: asCellarError(error).message, reason: 'failed' as const};
-  });
+  const goesOn = context.downloads.has(image.id, requestIdIn(request.headers));
+  const offered = goesOn ? asBefore : await askOffer(image, requester, options, context);
   const held = performance.now() - started;
   const outcome =
     offered.offer === undefined
       ? {why: offered.why, ...(offered.reason && {reason: offered.reason})}
       : {offered: formatOffer(offered.offer)};
-  onShown?.({image: image.id, ...outcome, held, requestId: requester.requestId});
-  return offered.offer;
+  options.onShown?.({image: image.id, ...outcome, held, requestId: requester.requestId});
+  return offered;
+}
+
+const asBefore: Offered = {
+  why: 'it was shown so before in the same piece of work, or its file was read there',
+  reason: 'as-before',
+};
+
+function askOffer(
+  image: ImageRecord,
+  requester: Requester,
+  {offer, hold}: ShowOptions,
+  {gone, stop, early, mayFill}: ShowContext,
+): Promise<Offered> {
+  const signal = AbortSignal.any([gone, stop]);
+  return abortable(offer(image, requester, {signal, hold, mayFill, begun: early}), signal).catch(error => {
+    if (stop.aborted) return {why: 'the agent is stopping', reason: 'stopping' as const};
+    if (gone.aborted) return {why: 'the caller went away', reason: 'left' as const};
+    return {why: asCellarError(error).message, reason: 'failed' as const};
+  });
 }
 
 /** A compressed answer is somebody else's work, and is left alone. */

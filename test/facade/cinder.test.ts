@@ -2,7 +2,9 @@
 import {randomBytes, randomUUID} from 'node:crypto';
 import {openSync, readSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {pipeline} from 'node:stream';
 import test from 'ava';
+import {startProxy} from '../helpers/proxy.ts';
 import {deadUrl} from '../helpers/with-server.ts';
 import {makePlace, type Place} from '../integration/place.ts';
 import {run} from '../lab/run.ts';
@@ -12,9 +14,9 @@ import {type Cinder, type CinderAnswer, makeCinder} from './cinder.ts';
 const mib = 1024 * 1024;
 const gib = 1024 * mib;
 
-async function facadePlace(): Promise<Place & {url: string}> {
+async function facadePlace(conf = ''): Promise<Place & {url: string}> {
   const url = await deadUrl(); // whose port is free
-  const place = await makePlace({conf: `[facade]\nlisten = ${url.slice('http://'.length)}\n`, glance: url});
+  const place = await makePlace({conf: `[facade]\nlisten = ${url.slice('http://'.length)}\n${conf}`, glance: url});
   return Object.assign(place, {url});
 }
 
@@ -126,6 +128,42 @@ test.serial('an image that the token may not see is not cloned, though the cell 
   t.deepEqual(await volumes(place, cinder), [`volume-${id}`]);
   t.is(await downloads(image.id), 1);
   for (const secret of [owner, other]) t.false(agent.text.includes(secret));
+});
+
+test.serial('a qcow2 image gets its copy between two questions of Cinder: it downloads what it began with', async t => {
+  const glance = openstack();
+  await using slow = await startProxy(glance.glanceUrl);
+  await using place = await facadePlace(`upstream = ${slow.url}\nhold_timeout = 1\n`);
+  await using cinder = await makeCinder(place.cell, place.cache);
+  const token = await glance.token(glance.admin);
+  const bytes = Buffer.concat([randomBytes(2 * mib), Buffer.alloc(mib)]);
+  const image = await upload(place.dir, 'qcow2', bytes);
+  await using agent = await place.startAgent();
+  const told = agent.waitForLog(line => line['reason'] === 'takes-too-long');
+  const filled = agent.waitForLog(({event}) => event === 'fill-published');
+  const asks = `GET /v2/images/${image.id}`;
+  slow.fault = ({method, path, count}, _, upstream) => {
+    const what = `${method} ${path}`;
+    // The fill waits until Cinder has its first answer, and Cinder's second question until the fill is done.
+    const isCinders = /python/.test(slow.heads.at(-1)?.['user-agent'] ?? '');
+    const again = isCinders && slow.seen.includes(`${asks}/file`);
+    const wait = what === `${asks}/file` && count === 1 ? told : what === asks && again ? filled : undefined;
+    if (wait === undefined) return false;
+    upstream(async (answer, response) => {
+      await wait;
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      pipeline(answer, response, () => {});
+    });
+    return true;
+  };
+  const create = {call: 'create_or_download' as const, image: image.id, token, size: 1};
+  const [first, second] = await cinder.ask(place.url, [
+    {...create, id: randomUUID()},
+    {...create, id: randomUUID()},
+  ]);
+  t.like(first, {cloned: false, format: 'qcow2', bytes: bytes.length});
+  t.like(second, {cloned: true, format: 'raw'});
+  t.is(await downloads(image.id), 2);
 });
 
 test.serial(

@@ -8,7 +8,7 @@ import type {Cluster} from '../lab/cluster.ts';
 import {cleanEnv} from '../lab/run.ts';
 
 export type CinderCall =
-  | {call: 'create'; image: string; token: string; id: string; size: number}
+  | {call: 'create' | 'create_or_download'; image: string; token: string; id: string; size: number}
   | {call: 'delete'; id: string}
   | {call: 'download'; image: string; token: string};
 

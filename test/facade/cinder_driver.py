@@ -33,7 +33,7 @@ def main():
     driver = rbd.RBDDriver(configuration=configuration.Configuration(base.volume_opts, config_group=section))
     driver.do_setup(cinder_context.get_admin_context())
     driver.check_for_setup_error()
-    calls = {'create': create, 'delete': delete, 'download': download}
+    calls = {'create': create, 'create_or_download': create_or_download, 'delete': delete, 'download': download}
     json.dump([answer(calls, driver, question) for question in json.load(sys.stdin)], answers)
     answers.close()
 
@@ -47,7 +47,17 @@ def answer(calls, driver, question):
 
 def create(driver, image, token, id, size):
     """Makes a volume of `size` GiB from the image, by the two steps of the create_volume flow that come before a download."""
-    context = cinder_context.RequestContext('user', 'project', auth_token=token)
+    return clone(driver, request(token), image, id, size)
+
+
+def create_or_download(driver, image, token, id, size):
+    """The same; and where nothing was cloned the download, in the same request."""
+    context = request(token)
+    made = clone(driver, context, image, id, size)
+    return made if made['cloned'] else {**made, **fetch(driver, context, image)}
+
+
+def clone(driver, context, image, id, size):
     volume = volume_object(id, size)
     spec = create_volume.ExtractVolumeSpecTask(None).execute(context, volume, {'image_id': image})
     update, cloned = driver.clone_image(
@@ -62,12 +72,19 @@ def delete(driver, id):
 
 def download(driver, image, token):
     """What copy_image_to_volume begins with: the image as a raw file; tells its size."""
-    context = cinder_context.RequestContext('user', 'project', auth_token=token)
+    return fetch(driver, request(token), image)
+
+
+def fetch(driver, context, image):
     with tempfile.NamedTemporaryFile(dir=cfg.CONF.image_conversion_dir) as file:
         image_utils.fetch_to_raw(
             context, glance.get_default_image_service(), image, file.name,
             driver.configuration.volume_dd_blocksize, size=1, run_as_root=False)
         return {'bytes': os.path.getsize(file.name)}
+
+
+def request(token):
+    return cinder_context.RequestContext('user', 'project', auth_token=token)
 
 
 def volume_object(id, size):

@@ -245,7 +245,8 @@ test('the agent stops: what is held is 503 at once, what runs may end, and new c
   download.write(get(`${path}/file`));
   await once(download, 'data');
   const rest = collect(download);
-  const waiting = exchange(facade.port, get().replace('Connection: close\r\n', ''));
+  const other = 'X-OpenStack-Request-ID: req-11111111-2222-4333-8444-555555555555'; // or it would be who reads the file
+  const waiting = exchange(facade.port, get(path, other).replace('Connection: close\r\n', ''));
   const idle = connect(facade.port, '127.0.0.1');
   await once(idle, 'connect');
   await eventually(() => held !== undefined);

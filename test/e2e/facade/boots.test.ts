@@ -1,12 +1,13 @@
 /** An unmodified nova-compute behind the facade makes its disks as clones of the cell's copy: first boots, later ones, other hosts. */
 import {randomBytes} from 'node:crypto';
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {novaLab} from '../../lab/nova/shared.ts';
-import {run, waitFor} from '../../lab/run.ts';
+import {waitFor} from '../../lab/run.ts';
 import {openstack} from '../../lab/shared.ts';
 import {type Host, type Hosts, startHosts} from './host.ts';
+import {uploadQcow2} from './images.ts';
 import {baseFiles, copiesOf, disksOf, downloads, holds, infoOf, isClone, parentOf} from './look.ts';
 
 const mib = 1 << 20;
@@ -54,13 +55,8 @@ test.serial('a raw image is filled once; every host of the cell clones the one c
 
 test.serial('a qcow2 image boots as a clone of its raw bytes', async t => {
   const os = openstack();
-  const dir = mkdtempSync(join(novaLab().state.dir, 'qcow2-'));
-  t.teardown(() => rmSync(dir, {recursive: true}));
-  const [raw, packed] = [join(dir, 'raw'), join(dir, 'qcow2')];
   const bytes = Buffer.concat([randomBytes(24 * mib), Buffer.alloc(30 * mib), randomBytes(10 * mib)]);
-  writeFileSync(raw, bytes);
-  await run('qemu-img', ['convert', '-c', '-f', 'raw', '-O', 'qcow2', raw, packed]);
-  const image = await os.uploadImage({path: packed, diskFormat: 'qcow2'});
+  const image = await uploadQcow2(bytes);
   t.teardown(() => os.deleteImage(image.id));
 
   for (const host of [first, second]) {
