@@ -14,6 +14,7 @@ for (const [name, sentence] of [
   ['watches', 'a watch that nobody has ends, one that somebody waits on does not'],
   ['chunks', 'a chunk is kept until it is taken, and no longer'],
   ['failures', 'calls that fail keep nothing'],
+  ['missing', 'of an omap that is not there nothing is kept'],
   ['hashing', 'what is being hashed is hashed to its end when everything was dropped'],
 ] as const) {
   test.serial(sentence, async t => {
