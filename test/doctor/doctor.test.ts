@@ -121,6 +121,15 @@ const byConf: Record<string, [conf: () => string | Promise<string>, ...Parameter
     () => '[glance]\nendpoint_override = http://controller:9292\n',
     ['facade', 'warn', /itself, at http:\/\/controller:9292/, /set \[glance\] endpoint_override = http:\/\/127.0.0.1:/],
   ],
+  'a Nova that hangs up before it is answered': [
+    () => '[glance]\ntimeout = 60\n',
+    [
+      'facade',
+      'warn',
+      /timeout = 60: answers are held for 55 s and not for hold_timeout/,
+      /^remove \[glance\] timeout/,
+    ],
+  ],
   'the facade is off': [
     () => `[facade]\nlisten =\n[glance]\nendpoint_override = ${openstack().glanceUrl}\n`,
     ['facade', 'warn', /^the facade is off/, /set \[facade\] listen/],
