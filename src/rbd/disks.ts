@@ -19,6 +19,12 @@ export type DisksOptions = {
   busyTimeout: number;
 };
 
+/**
+ * Of format 1. Who tries to unprotect a snapshot marks it first, then looks for clones, and takes the mark back when there is one: a
+ * clone that comes between is EINVAL, of a parent that is as good as ever a moment later.
+ */
+const cloneAttempts = 5;
+
 /** `Disks` on librbd. */
 export class RbdDisks implements Disks {
   readonly #connection: Connection;
@@ -88,12 +94,15 @@ export class RbdDisks implements Disks {
     const cloneFormat = await this.#cloneFormat(signal);
     const source = await this.#connection.use(parent.pool, signal, async pool => pool);
     return this.#connection.use(disk.pool, signal, async pool => {
-      try {
-        await source.clone(parent.image, parent.snapshot, pool, disk.name, {cloneFormat});
-        return 'cloned';
-      } catch (error) {
-        if (isRbdError(error, 'EEXIST')) return 'exists';
-        throw error;
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await source.clone(parent.image, parent.snapshot, pool, disk.name, {cloneFormat});
+          return 'cloned';
+        } catch (error) {
+          if (isRbdError(error, 'EEXIST')) return 'exists';
+          if (!isRbdError(error, 'EINVAL') || cloneFormat !== 1 || attempt === cloneAttempts) throw error;
+          await sleep(100, undefined, {signal});
+        }
       }
     });
   }

@@ -67,6 +67,33 @@ test.serial(
   },
 );
 
+test.serial('clones of format 1 succeed while somebody tries to unprotect a snapshot that has one', async t => {
+  const {real, parent} = await cached();
+  const {agent, admin, pools} = real;
+  const {disks} = agent({cloneFormat: '1'});
+  t.is(await disks.clone(parent, {pool: pools.disks, name: freshName('first')}, never), 'cloned');
+  const pool = await admin(pools.cache);
+  const image = await pool.openImage(parent.image);
+  let ended = false;
+  const unprotecting = async () => {
+    for (let tries = 0; ; tries++) {
+      if (ended) return tries;
+      await t.throwsAsync(image.unprotectSnapshot(parent.snapshot), {code: 'EBUSY'});
+      await sleep(20);
+    }
+  };
+  const tries = unprotecting();
+  try {
+    for (let count = 0; count < 20; count++) {
+      t.is(await disks.clone(parent, {pool: pools.disks, name: freshName('disk')}, never), 'cloned');
+    }
+  } finally {
+    ended = true;
+  }
+  t.true((await tries) > 10);
+  await image.close();
+});
+
 for (const cloneFormat of ['1', '2'] as const) {
   test.serial(
     `evicted and removed without any grace while disks are made (clone format ${cloneFormat}): every disk is whole`,
