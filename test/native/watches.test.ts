@@ -84,12 +84,12 @@ test('of two who wait only the one whose time is over goes', async t => {
 test('a timeout of an earlier next() does not end a later one', async t => {
   const {object, watch} = await watched(t);
   for (let count = 0; count < 20; count++) {
-    const waiting = watch.next(200);
+    const waiting = watch.next(1000);
     await lab.pool.notify(object, text('now'), 5000);
     t.is(String((await waiting)?.payload), 'now');
   }
   const patient = watch.next(10_000);
-  await sleep(300);
+  await sleep(1100);
   await lab.pool.notify(object, text('last'), 5000);
   t.is(String((await patient)?.payload), 'last');
 });
