@@ -45,15 +45,20 @@ export class NovaLock implements AsyncDisposable {
   }
 }
 
+/** Each of those who come at the same time can put another directory in place of the one we found, once, while it is empty. */
+const attempts = 50;
+
 async function openOrMake(path: string): Promise<FileHandle> {
-  for (let tries = 0; ; tries++) {
+  for (let tries = 1; ; tries++) {
     try {
       return await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
     } catch (error) {
-      if (!isCode(error, 'ENOENT') || tries === 5) throw error;
+      if (!isCode(error, 'ENOENT') || tries === attempts) throw error;
     }
     await makeDirectory(dirname(path));
-    await makeFile(path);
+    await makeFile(path).catch(error => {
+      if (!isCode(error, 'ENOENT')) throw error;
+    });
   }
 }
 
@@ -74,6 +79,7 @@ async function makeFile(path: string): Promise<void> {
   }
 }
 
+/** Made aside for the same reason. The rename replaces one that is there by then and empty: who is about to use that tries again. */
 async function makeDirectory(path: string): Promise<void> {
   if ((await lstatIfThere(path)) !== undefined) return;
   const aside = join(dirname(path), `.cellar-${randomBytes(8).toString('hex')}`);

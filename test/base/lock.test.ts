@@ -1,5 +1,7 @@
 /** Nova's lock, against the libraries that Nova takes it with. */
-import {chownSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
+import {chownSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
+import files from 'node:fs/promises';
+import {syncBuiltinESMExports} from 'node:module';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
@@ -77,6 +79,39 @@ test('many at once make one lock file, and one of them has the lock', async t =>
   t.deepEqual(below(instancesPath), [`locks/nova-${name}`]);
   for (const lock of taken) await lock?.[Symbol.asyncDispose]();
 });
+
+test.serial(
+  'who is about to make a lock file while another one replaces the directory tries again, and not for ever',
+  async t => {
+    const {instancesPath, name} = await place(t);
+    const locks = join(instancesPath, 'locks');
+    const {open} = files;
+    t.teardown(() => replaceOpen(open));
+    let left = 1;
+    const away: string[] = [];
+    replaceOpen(async (path, ...rest) => {
+      const [, made] = String(path).split(`${locks}/.cellar-`);
+      if (made === undefined || left-- <= 0) return open(path, ...rest);
+      away.push(made);
+      rmdirSync(locks);
+      return open(path, ...rest).finally(() => mkdirSync(locks));
+    });
+    const lock = await NovaLock.take(instancesPath, name, tryLockFile);
+    t.true(await lock?.stands());
+    await lock?.[Symbol.asyncDispose]();
+    t.deepEqual([away.length, below(instancesPath)], [1, [`locks/nova-${name}`]]);
+
+    rmSync(locks, {recursive: true});
+    left = Number.POSITIVE_INFINITY;
+    await t.throwsAsync(NovaLock.take(instancesPath, name, tryLockFile), {code: 'ENOENT'});
+  },
+);
+
+/** For the whole process, as its modules import it. */
+function replaceOpen(open: typeof files.open): void {
+  Object.assign(files, {open});
+  syncBuiltinESMExports();
+}
 
 test('a lock whose file was removed, or replaced, is none', async t => {
   const {instancesPath, name} = await place(t);
