@@ -169,7 +169,7 @@ async function withdraw(imageId: string, generation: string, world: World, lost:
   if (!wasOurs || lost.aborted) return;
   const entry = await index.get(imageId, signal);
   if (entry?.generation === generation) return;
-  await removeCopy(copyName(imageId, generation), 'its fill failed', world, signal);
+  await removeCopy(copyName(imageId, generation), 'its fill failed', world, AbortSignal.any([signal, lost]));
 }
 
 /** Streams the image into its generation and seals it. The caller removes the generation when this fails. */

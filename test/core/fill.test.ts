@@ -123,6 +123,26 @@ test('when the lease is lost in mid-fill, nothing is published, and the copy is 
   t.is([...cell.images.keys()].filter(name => name.startsWith('cellar/')).length, 1);
 });
 
+test('a failed fill that loses its lease while it removes its copy leaves that to who has the lease next', async t => {
+  const {cell, image, world} = setUp();
+  const ended = Promise.withResolvers<boolean>();
+  const remove = async (name: string, signal: AbortSignal) => {
+    cell.lose();
+    ended.resolve(signal.aborted);
+    signal.throwIfAborted();
+    await cell.copies.remove(name);
+  };
+  const {copies} = cell;
+  world.cell = {...cell, copies: {...copies, remove}};
+  cell.before = step => {
+    if (step === 'seal') throw new CellarError('no-space', 'full');
+  };
+  t.is(await kindOf(t, resolve(world, {image: image.id})), 'no-space');
+  t.true(await ended.promise);
+  t.is(cell.images.size, 1);
+  t.true(types(world).includes('copy-kept'));
+});
+
 test('a fill whose claim was replaced publishes nothing, and leaves the claim of the other, and the copies', async t => {
   const {cell, image, world} = setUp();
   cell.before = step => {
