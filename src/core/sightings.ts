@@ -1,7 +1,7 @@
 import type {DiskSpec, Intent} from './ports.ts';
 import type {World} from './world.ts';
 
-/** Records kept at most; those that were seen first go. */
+/** Records kept at most, unless `keep` was told of more; those that were seen first go. */
 const most = 10_000;
 
 /**
@@ -11,6 +11,7 @@ const most = 10_000;
  */
 export class Sightings {
   readonly #seen = new Map<string, {bytes: string; since: number}>();
+  #most = most;
 
   /** ms since the first sight of this record under this key; 0 at the first. `now` by `performance.now()`. */
   age(key: string, record: object, now = performance.now()): number {
@@ -20,12 +21,13 @@ export class Sightings {
     this.#seen.delete(key);
     this.#seen.set(key, {bytes, since: now});
     const [first] = this.#seen.keys();
-    if (this.#seen.size > most && first !== undefined) this.#seen.delete(first);
+    if (this.#seen.size > this.#most && first !== undefined) this.#seen.delete(first);
     return 0;
   }
 
-  /** Forgets all others: they are gone. */
+  /** Forgets all others: they are gone. Of these there may be any number: were they to push each other out, none would ever get old. */
   keep(keys: readonly string[]): void {
+    this.#most = Math.max(most, 2 * keys.length);
     const there = new Set(keys);
     for (const key of this.#seen.keys()) if (!there.has(key)) this.#seen.delete(key);
   }

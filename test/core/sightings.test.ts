@@ -22,6 +22,18 @@ test('what is gone is forgotten', t => {
   t.is(seen.age('b', intent(), 10), 10);
 });
 
+test('those that are there get old however many they are', t => {
+  const seen = new Sightings();
+  const keys = Array.from({length: 10_001}, (_, number) => `${number}`);
+  const round = (now: number) => {
+    seen.keep(keys);
+    return new Set(keys.map(key => seen.age(key, {}, now)));
+  };
+  t.deepEqual(round(0), new Set([0]));
+  t.deepEqual(round(1000), new Set([1000]));
+  t.deepEqual(round(3000), new Set([3000]));
+});
+
 test('of too many those that were seen first are forgotten', t => {
   const seen = new Sightings();
   for (let number = 0; number <= 10_000; number++) seen.age(`${number}`, {}, 0);
