@@ -36,13 +36,17 @@ export class ComputeApi {
     }));
   }
 
-  /** The first few that are on the host, of all projects, and of those that are deleted and wait to be reclaimed. */
+  /**
+   * The first few that are on the host, of all projects, and those that are deleted and wait to be reclaimed. Nova lists among
+   * the latter, until they are archived, what was deleted while the host was down: it is gone for good, and has its end.
+   */
   async servers(host: string, signal: AbortSignal): Promise<{id: string; status: string}[]> {
-    const path = `/servers/detail?all_tenants=1&limit=20&host=${encodeURIComponent(host)}`;
-    const lists = [path, `${path}&deleted=True&status=SOFT_DELETED`].map(async one => {
-      return read(serverList, await this.#nova.call('GET', one, signal), 'servers').servers;
-    });
-    return (await Promise.all(lists)).flat();
+    const path = `/servers/detail?all_tenants=1&host=${encodeURIComponent(host)}`;
+    const list = async (filter: string) =>
+      read(serverList, await this.#nova.call('GET', path + filter, signal), 'servers').servers;
+    const [living, deleted] = await Promise.all([list('&limit=20'), list('&deleted=True&status=SOFT_DELETED')]);
+    const waiting = deleted.filter(one => (one['OS-SRV-USG:terminated_at'] ?? null) === null);
+    return [...living, ...waiting].map(({id, status}) => ({id, status}));
   }
 
   /** Those in progress, to or from the host. */
@@ -148,7 +152,9 @@ const serviceList = z.object({
     }),
   ),
 });
-const serverList = z.object({servers: z.array(z.object({id: z.string(), status: z.string()}))});
+const serverList = z.object({
+  servers: z.array(z.object({id: z.string(), status: z.string(), 'OS-SRV-USG:terminated_at': z.string().nullish()})),
+});
 const migrationList = z.object({
   migrations: z.array(z.object({id: z.union([z.int(), z.string()]), status: z.string()})),
 });

@@ -38,9 +38,13 @@ test('what Nova and Placement list of a host is read; who is asked for what is s
         {id: 's2', binary: 'nova-cellar-agent', state: 'down', status: 'enabled'},
       ],
     },
-    '/compute/servers/detail?all_tenants=1&limit=20&host=c%2F1': {servers: [{id: 'a', status: 'ACTIVE', name: 'x'}]},
-    '/compute/servers/detail?all_tenants=1&limit=20&host=c%2F1&deleted=True&status=SOFT_DELETED': {
-      servers: [{id: 'b', status: 'SOFT_DELETED', name: 'y'}],
+    '/compute/servers/detail?all_tenants=1&host=c%2F1&limit=20': {servers: [{id: 'a', status: 'ACTIVE', name: 'x'}]},
+    '/compute/servers/detail?all_tenants=1&host=c%2F1&deleted=True&status=SOFT_DELETED': {
+      servers: [
+        {id: 'b', status: 'SOFT_DELETED', name: 'y', 'OS-SRV-USG:terminated_at': null},
+        // Deleted while the host was down: a row that waits to be archived.
+        {id: 'z', status: 'SOFT_DELETED', name: 'z', 'OS-SRV-USG:terminated_at': '2026-11-22T00:00:00.000000'},
+      ],
     },
     '/compute/os-migrations?host=c%2F1': {
       migrations: ['running', 'finished', 'confirmed', 'error', 'done', 'pre-migrating'].map((status, id) => ({
