@@ -78,7 +78,7 @@ export function note(facts: MoveFacts, {to}: MoveGoal, leaving: readonly Compute
       ...step,
       state: 'blocked',
       why: `${host} has ${agent} and no nova-compute: the compute node that the agent made would stay, as Nova deletes one only with its nova-compute`,
-      mend: `start nova-compute there once; if it had one that was deleted, all that is left is \`openstack compute service delete\` of ${agent}, and of its mapping \`nova-manage cell_v2 delete_host\``,
+      mend: `start nova-compute there once; if it had one that was deleted, and ${agent} has not been started since, stop that and its sockets: all that is left is \`openstack compute service delete\` of it, and of its mapping \`nova-manage cell_v2 delete_host\``,
     };
   }
   if (to !== undefined && mapped === null && old.length > 0) {

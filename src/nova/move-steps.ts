@@ -1,5 +1,5 @@
 /** The steps by which a host leaves its cell, each judged by what Nova says now. */
-import {fits, nameOf} from './cells.ts';
+import {type Claim, fits, nameOf, told} from './cells.ts';
 import {
   agent,
   arrived,
@@ -119,16 +119,17 @@ export function deleteAgentService({host}: MoveFacts, leaving: Services): Step {
 }
 
 /** A provider that stays would keep another node from having its name. One whose node is still there is in use. */
-export function deleteProvider(facts: MoveFacts, leaving: Services): Step {
-  const {host, nodes} = facts;
-  const left = facts.note === undefined || arrived(facts) ? [] : facts.providers;
+export function deleteProvider(facts: MoveFacts): Step {
+  const {host, nodes, services, note: noted} = facts;
+  const left = noted === undefined || arrived(facts) ? [] : facts.providers;
   const names = left.map(({name, uuid}) => `${name} (${uuid})`).join(', ');
   const step = {
     name: 'delete-provider',
     what: `delete what Nova left of it in Placement${names && `: ${names}`}`,
   } as const;
-  // While the service is there, deleting that takes it along.
-  if (left.length === 0 || of(leaving, compute).length > 0) return {...step, state: 'done'};
+  // While the service is there, deleting that takes it along; where it must not be deleted, the provider is in use.
+  const isThere = of(services, compute).some(({id}) => noted?.services.includes(id));
+  if (left.length === 0 || isThere) return {...step, state: 'done'};
   if (nodes.length === 0) return {...step, state: 'todo'};
   return {
     ...step,
@@ -143,8 +144,16 @@ export function unmap(facts: MoveFacts, {to}: MoveGoal, leaving: Services): Step
   const {host, mapped, note: noted} = facts;
   const step = {name: 'unmap', what: `${host} is not mapped to its old cell any more`} as const;
   const old = mapped && !(to !== undefined && fits(to, mapped)) ? mapped : undefined;
-  if (old === undefined || of(leaving, compute).length > 0)
-    return {...step, state: old === undefined ? 'done' : 'todo'};
+  if (of(leaving, compute).length > 0) return {...step, state: old === undefined ? 'done' : 'todo'};
+  if (to !== undefined && isAgentBack(facts, to)) {
+    return {
+      ...step,
+      state: 'blocked',
+      why: `${agent} of ${host} has registered it again since its nova-compute was deleted: if in its old cell, the compute node is there again, and Nova deletes one only with its nova-compute`,
+      mend: `if its configuration there is that of the old cell, start nova-compute there once with it, move the note away (see [cell] journal_dir), and run this again when both are stopped, and their sockets; if it is that of cell ${told(to)}, \`cellar host register\` there, or start nova-compute too`,
+    };
+  }
+  if (old === undefined) return {...step, state: 'done'};
   const command = `\`nova-manage cell_v2 delete_host --cell_uuid ${old.uuid} --host ${host}\``;
   if (arrived(facts)) {
     return {
@@ -161,6 +170,13 @@ export function unmap(facts: MoveFacts, {to}: MoveGoal, leaving: Services): Step
     mend: (noted?.nodes ?? []).length > 0 ? command : `${neverRan}; else ${command}`,
   };
 }
+
+/** Has an agent registered it since the note, without a nova-compute, and as far as is known not in the new cell? */
+const isAgentBack = (facts: MoveFacts, to: Claim): boolean =>
+  facts.mapped !== undefined &&
+  !(facts.mapped && fits(to, facts.mapped)) &&
+  !arrived(facts) &&
+  of(unnoted(facts), agent).length > 0;
 
 /** delete_host would leave the node, as one that is not mapped: discover_hosts would map the host to the old cell again. */
 const neverRan =

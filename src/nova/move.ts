@@ -33,7 +33,7 @@ export function planMove(facts: MoveFacts, goal: MoveGoal): Step[] {
     stop(facts, leaving),
     deleteService(facts, leaving),
     deleteAgentService(facts, leaving),
-    deleteProvider(facts, leaving),
+    deleteProvider(facts),
     unmap(facts, goal, leaving),
   ];
   return goal.to === undefined ? leave : [...leave, arrive(facts, goal.to)];

@@ -19,6 +19,7 @@ import {
 } from './moving-host.ts';
 
 const onlyAgent = {...facts, nodes: [], providers: [], services: [service('nova-cellar-agent', 's2')]};
+const agentBack = [service('nova-cellar-agent', 's9', {state: 'up'})];
 /** nova-compute of cell2, with that of cell1 not deleted yet. */
 const both = (state: 'up' | 'down') => ({
   ...noted,
@@ -155,6 +156,29 @@ test('the next step, by what Nova says', t => {
     ],
     ['so it is, and was stopped', {...both('down'), mapped: cell2}, toCell2, 'arrive', 'blocked'],
     [
+      'mapped there, its new nova-compute not started',
+      {...noted, nodes: [], mapped: cell2},
+      toCell2,
+      'arrive',
+      'blocked',
+    ],
+    [
+      'it came back, agent and all, and is not mapped',
+      {...gone, services: [...back, ...agentBack]},
+      toCell2,
+      'arrive',
+      'blocked',
+    ],
+    ['its agent came back to its old cell', {...gone, services: agentBack, mapped: cell1}, toCell2, 'unmap', 'blocked'],
+    ['its agent came back, and is not mapped', {...gone, services: agentBack}, toCell2, 'unmap', 'blocked'],
+    [
+      'its agent came back, to somewhere',
+      {...gone, services: agentBack, mapped: undefined},
+      toCell2,
+      'arrive',
+      'blocked',
+    ],
+    [
       'its old agent only was forgotten',
       {...noted, services: [service('nova-cellar-agent', 's2'), ...back], mapped: cell2},
       toCell2,
@@ -267,6 +291,19 @@ test('a node that only the agent made is not left for discover_hosts to map agai
   ] as const) {
     t.regex(nextStep(planMove({...mapped, note: {...note, nodes}}, leave))?.mend ?? '', mend);
   }
+});
+
+test('an agent that registered again since nova-compute was deleted: its node is not left behind', t => {
+  for (const mapped of [cell1, null]) {
+    const step = nextStep(planMove({...gone, services: agentBack, mapped}, toCell2));
+    t.regex(step?.why ?? '', /^nova-cellar-agent of compute-1 has registered it again since/);
+    t.regex(
+      step?.mend ?? '',
+      /start nova-compute there once.*move the note away .*; if .* cell cell2, `cellar host reg/,
+    );
+    t.notRegex(step?.mend ?? '', /delete_host/);
+  }
+  t.regex(nextStep(planMove(onlyAgent, leave))?.mend ?? '', /has not been started since, stop that .*delete_host/);
 });
 
 test('the cell may be named by its uuid', t => {
