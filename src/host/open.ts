@@ -5,7 +5,7 @@ import {Session} from '../keystone/session.ts';
 import {ComputeApi} from '../nova/compute-api.ts';
 import {Journal} from '../nova/journal.ts';
 import {planMove} from '../nova/move.ts';
-import {agent, arrived, compute, type MoveFacts, type MoveGoal} from '../nova/move-facts.ts';
+import {agent, arrived, compute, isOurs, type MoveFacts, type MoveGoal} from '../nova/move-facts.ts';
 import {noteOf, reminders} from '../nova/move-note.ts';
 import type {Step} from '../nova/move-steps.ts';
 import {carryOut, type MoveActs} from '../nova/moving.ts';
@@ -76,8 +76,12 @@ function actsOf(api: ComputeApi, journal: Journal): MoveActs {
       for (const {id, status} of leaving(facts, compute))
         if (status === 'enabled') await api.disable(id, disableReason, signal);
     },
+    // With it Nova would take along what is of a nova-compute that was started since we looked.
     'delete-service': async (facts, signal) => {
+      const services = await api.services(facts.host, signal);
+      if (services.some(one => one.state === 'up' && isOurs(one))) return 'left';
       for (const {id} of leaving(facts, compute)) await api.deleteService(id, signal);
+      return undefined;
     },
     // Nova cannot tell others of a service it does not know, and answers 500 with the row gone: the next look says.
     'delete-agent-service': async (facts, signal) => {
