@@ -38,7 +38,7 @@ export function callerOfToken(facts: TokenFacts, rules: TokenRules): Caller {
   }
   if (rules.projects.length === 0 || (project !== undefined && isAccepted(project, rules))) return {by};
   throw new CellarError('forbidden', `${by} is not of a project that may register hosts`, {
-    hint: 'see [registrar] projects',
+    hint: `see [registrar] projects: names there are of domain ${rules.domain}; ids are of any`,
   });
 }
 

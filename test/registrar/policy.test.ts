@@ -1,5 +1,5 @@
 import test from 'ava';
-import {CellarError, type ErrorKind} from '../../src/core/errors.ts';
+import {CellarError} from '../../src/core/errors.ts';
 import type {TokenFacts} from '../../src/keystone/validate.ts';
 import type {Cell} from '../../src/nova/cells.ts';
 import type {ComputeNode} from '../../src/nova/objects.ts';
@@ -33,11 +33,11 @@ const cell = (name: keyof typeof uuids, virtualHost: string | undefined = name, 
 const cell0 = {...cell('cell0'), bus: undefined};
 const both = [cell0, cell('cell1'), cell('cell2')];
 
-function refusal(act: () => unknown): {kind: ErrorKind; message: string} | undefined {
+function refusal(act: () => unknown): Pick<CellarError, 'kind' | 'message' | 'hint'> | undefined {
   try {
     act();
   } catch (error) {
-    if (error instanceof CellarError) return {kind: error.kind, message: error.message};
+    if (error instanceof CellarError) return {kind: error.kind, message: error.message, hint: error.hint};
     throw error;
   }
   return undefined;
@@ -76,6 +76,10 @@ test('a project of the same name in another domain is another project, and told 
   t.regex(
     may(theirs, rules(['service']))?.message ?? '',
     /^user nova \(Default\) in project service \(Tenants\) is not/,
+  );
+  t.regex(
+    may(theirs, rules(['service'], 'Services'))?.hint ?? '',
+    /names there are of domain Services; ids are of any$/,
   );
   t.is(may(undefined, rules(['service']))?.kind, 'forbidden');
   t.is(may({id: 'service', name: 'service'}, rules(['service']))?.kind, 'forbidden');
