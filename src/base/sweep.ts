@@ -2,7 +2,7 @@ import {unlink} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Entry} from '../core/entry.ts';
-import {asCellarError} from '../core/errors.ts';
+import {asCellarError, type ErrorKind} from '../core/errors.ts';
 import {copyOf} from '../core/facts.ts';
 import {whyNotNova} from '../core/offer.ts';
 import type {Cell} from '../core/ports.ts';
@@ -37,6 +37,10 @@ export type Outcome = {image: string; path: string} & (
 );
 
 const inUse = 'it is in use: somebody has it open';
+const slow = 'the cell is slow to answer';
+
+/** The next question may take as long as this one did. */
+const noAnswer: ReadonlySet<ErrorKind> = new Set(['timeout', 'unavailable', 'cancelled']);
 
 type Candidate = {entry: Entry; name: string; path: string; bytes: number};
 
@@ -48,7 +52,8 @@ type Candidate = {entry: Entry; name: string; path: string; bytes: number};
  * So the lock alone does not do. It is held for `settle` ms first: who looked before has opened the file by then, or has its
  * name in a command line, and the file stays; who comes later waits for the lock, finds no file, and clones. A Ceph that is slow
  * to answer could make Nova take longer than that: then the file stays for now. What Nova waits for may be in another pool, so
- * this is likely to be seen, and not certain.
+ * this is likely to be seen, and not certain. A spawn that needs nothing of a slow cell may need one of the locks: where it is known
+ * before, none is taken; each ends with what is decided of its file; and after a slow answer, or none, nothing more is asked.
  *
  * Fails when something went wrong and nothing was removed; otherwise what went wrong with a file is why it was kept.
  */
@@ -62,6 +67,10 @@ export async function sweep(options: SweepOptions, signal: AbortSignal): Promise
   const listed = await timed(() => cell.index.list(signal));
   const offered = listed.value.filter(({source}) => whyNotNova(source) === undefined);
   const candidates = await candidatesOf(offered, options, keep);
+  if (listed.ms > options.prompt) {
+    for (const candidate of candidates) keep(candidate, slow);
+    return outcomes;
+  }
   await using stack = new AsyncDisposableStack();
   const held: (Candidate & {lock: NovaLock})[] = [];
   for (const candidate of candidates) {
@@ -77,12 +86,21 @@ export async function sweep(options: SweepOptions, signal: AbortSignal): Promise
     options,
     keep,
   );
+  const isStill = ({name}: Candidate) => still.some(one => one.name === name);
+  for (const {lock} of held.filter(one => !isStill(one))) await lock[Symbol.asyncDispose]();
   const failures: unknown[] = [];
-  for (const candidate of held.filter(({name}) => still.some(one => one.name === name))) {
+  let rest: {why: string; soon: boolean} | undefined;
+  for (const candidate of held.filter(isStill)) {
+    await using _lock = candidate.lock;
+    if (rest !== undefined) {
+      keep(candidate, rest.why, rest.soon);
+      continue;
+    }
     try {
       const looked = await timed(() => whyNotNow(candidate, options, signal));
+      if (looked.ms > options.prompt) rest = {why: slow, soon: false};
       if (looked.value !== undefined) keep(candidate, looked.value);
-      else if (Math.max(listed.ms, looked.ms) > options.prompt) keep(candidate, 'the cell is slow to answer', true);
+      else if (rest !== undefined) keep(candidate, rest.why, rest.soon);
       else if (await removeUnused(candidate, options)) {
         const {entry, path, bytes} = candidate;
         outcomes.push({image: entry.image, path, outcome: 'removed', bytes});
@@ -90,7 +108,9 @@ export async function sweep(options: SweepOptions, signal: AbortSignal): Promise
     } catch (error) {
       if (isCode(error, 'ENOENT')) continue; // somebody else has removed it
       failures.push(error);
-      keep(candidate, asCellarError(error).message, true);
+      const {kind, message} = asCellarError(error);
+      keep(candidate, message, true);
+      if (noAnswer.has(kind)) rest = {why: message, soon: true};
     }
   }
   // What was removed must be told; what went wrong comes up again in the next round.

@@ -197,11 +197,12 @@ function baseFiles(config: CellarConfig): Settings['baseFiles'] {
   const {get} = config;
   if (!get('facade', 'remove_base_files') || get('libvirt', 'images_type') !== 'rbd' || !servesNova(config))
     return undefined;
+  const connect = get('libvirt', 'rbd_connect_timeout') ?? 5; // 0 or less: Nova sets no limit
   return {
     instancesPath: get('DEFAULT', 'instances_path'),
     subdirectory: get('image_cache', 'subdirectory_name'),
     // Between its look at the file and its use Nova connects to Ceph. A spawn waits for as long, if it comes meanwhile.
-    settle: Math.min(Math.max(5, 2 * (get('libvirt', 'rbd_connect_timeout') ?? 5)), 30) * second,
+    settle: (connect > 0 ? Math.min(Math.max(5, 2 * connect), 30) : 30) * second,
   };
 }
 
