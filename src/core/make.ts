@@ -82,7 +82,9 @@ export async function settleDisk(
   for (let attempt = 0; ; attempt++) {
     const inspected = await inspectDisk(disk, options, world, signal, attempt === 0 ? first : undefined);
     const standing = await keepDisk(disk, options, inspected, world, signal);
-    if (standing !== undefined || inspected.verdict.do !== 'finish' || attempt === 2) return {inspected, standing};
+    const {do: what} = inspected.verdict;
+    if (standing !== undefined || (what !== 'finish' && what !== 'answer') || attempt === 2)
+      return {inspected, standing};
   }
 }
 
@@ -98,13 +100,38 @@ async function keepDisk(
   world: World,
   signal: AbortSignal,
 ): Promise<Ready | undefined> {
-  if (verdict.do === 'answer') return finish(disk, options, world, signal);
-  if (verdict.do !== 'finish' || intent === undefined) return undefined;
   const {cell, self} = world;
+  if (verdict.do === 'answer') {
+    const ready = await finish(disk, options, world, signal);
+    const began = ready && (await cell.intents.get(disk, signal)); // who began anew may still take it away
+    return began === undefined ? ready : undefined;
+  }
+  if (verdict.do !== 'finish' || intent === undefined) return undefined;
   const own = renewed({...intent, host: self.host, run: self.run});
   if (!(await cell.intents.put(disk, own, intent, signal))) return undefined;
-  const ready = await finish(disk, options, world, signal); // when it fails our intent stays: it may be half a disk by now
+  let ready: Ready | undefined;
+  try {
+    ready = await finish(disk, options, world, signal);
+  } catch (error) {
+    await letGo(disk, own, options, world);
+    throw error;
+  }
   return (await cell.intents.clear(disk, own, signal)) ? ready : undefined;
+}
+
+/**
+ * A disk that we took over could not be answered for now. Where it is whole all the same (it could not be grown, say) our intent
+ * would only keep other hosts out. Else it stays: it may be half a disk by now.
+ */
+async function letGo(disk: DiskSpec, own: Intent, {isOurs}: MakeOptions, {cell, self, limits}: World): Promise<void> {
+  const signal = AbortSignal.timeout(limits.cleanUpTimeout);
+  try {
+    const state = await cell.disks.state(disk, signal);
+    const verdict = judgeDisk({state, intent: own, self, isOurs, intentAge: 0, intentStale: limits.intentStale});
+    if (verdict.do === 'finish') await cell.intents.clear(disk, own, signal);
+  } catch {
+    // it stays until it is taken for dead
+  }
 }
 
 /** The intent with the time of now, and in any case with another than it had: whoever knows the old one does not know this one. */
@@ -221,8 +248,14 @@ async function whyGone(
   return state === undefined || state.clonable ? undefined : state.why;
 }
 
-/** Grows a disk that stands, perhaps in use, to the asked size and reads everything back. */
-async function finish(disk: DiskSpec, options: MakeOptions, {cell}: World, signal: AbortSignal): Promise<Ready> {
+/** Grows a disk that stands, perhaps in use, to the asked size and reads everything back. undefined: there is none any more. */
+async function finish(
+  disk: DiskSpec,
+  options: MakeOptions,
+  {cell}: World,
+  signal: AbortSignal,
+): Promise<Ready | undefined> {
+  if ((await cell.disks.state(disk, signal)).kind === 'absent') return undefined;
   if (options.size !== undefined) await cell.disks.grow(disk, options.size, signal);
   const state = await cell.disks.state(disk, signal);
   return readyIf(disk, state.kind === 'image' ? state : undefined, options);

@@ -200,18 +200,58 @@ test('who is about to finish the disk of a slow maker looks again when that one 
   t.is(cell.journal.size, 0);
 });
 
-test("a dead maker's disk that cannot be finished now keeps an intent, and is finished by the next request", async t => {
-  const {cell, image, world, parent} = await warm();
+test("a dead maker's whole disk that cannot be grown now keeps no other host out: any of them finishes it", async t => {
+  const {cell, images, image, world, parent} = await warm();
   stand(cell, {parent});
   await cell.intents.put(disk, intent({parent}), undefined);
   once(cell, 'grow', () => {
     throw new CellarError('no-space', 'full');
   });
   t.is(await kindOf(t, resolve(world, {image: image.id, size: 2 ** 24})), 'no-space');
-  t.is((await cell.intents.get(disk))?.run, world.self.run);
-  t.is((await resolve(world, {image: image.id, size: 2 ** 24})).outcome, 'exists');
-  t.is(cell.images.get('vms/disk')?.size, 2 ** 24);
   t.is(cell.journal.size, 0);
+  const other = makeWorld(cell, images, {host: 'node2'});
+  t.is((await resolve(other, {image: image.id, size: 2 ** 24})).outcome, 'exists');
+  t.is(cell.images.get('vms/disk')?.size, 2 ** 24);
+});
+
+test("a dead maker's disk that is half a disk when it cannot be grown keeps our intent", async t => {
+  const {cell, image, world, parent} = await warm();
+  stand(cell, {parent});
+  await cell.intents.put(disk, intent({parent}), undefined);
+  once(cell, 'grow', () => {
+    stand(cell, {parent, registered: false});
+    throw new CellarError('no-space', 'full');
+  });
+  t.is(await kindOf(t, resolve(world, {image: image.id, size: 2 ** 24})), 'no-space');
+  t.is((await cell.intents.get(disk))?.run, world.self.run);
+  t.is((await resolve(world, {image: image.id, size: 2 ** 24})).outcome, 'cloned-from-cache');
+  t.is(cell.journal.size, 0);
+});
+
+for (const left of [undefined, intent()]) {
+  const whose = left ? 'that a dead run left' : 'that stood';
+  test(`a disk ${whose} and is taken away before it is answered for is made`, async t => {
+    const {cell, data, image, world, parent} = await warm();
+    stand(cell, {parent});
+    if (left) await cell.intents.put(disk, {...left, parent}, undefined);
+    once(cell, left ? 'intent' : 'intent-get', () => void cell.images.delete('vms/disk'), left ? 0 : 3);
+    t.is((await resolve(world, {image: image.id, size: 2 ** 24})).outcome, 'cloned-from-cache');
+    t.true(cell.read(disk).subarray(0, data.length).equals(data));
+    t.is(cell.journal.size, 0);
+  });
+}
+
+test('a disk that another host begins anew before it is answered for is not answered for', async t => {
+  const {cell, image, world, parent} = await warm();
+  stand(cell, {parent});
+  once(cell, 'grow', async () => {
+    cell.images.delete('vms/disk');
+    await cell.intents.put(disk, intent({host: 'node2', parent}), undefined);
+    await cell.disks.clone(parent, disk, never);
+  });
+  t.is(await kindOf(t, resolve(world, {image: image.id, size: 2 ** 24})), 'unavailable');
+  t.true(cell.images.has('vms/disk'));
+  t.is((await cell.intents.get(disk))?.host, 'node2');
 });
 
 test('when the name is taken while we clone, and clearing the intent fails, the other disk stays', async t => {
