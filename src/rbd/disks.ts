@@ -101,6 +101,8 @@ export class RbdDisks implements Disks {
         } catch (error) {
           if (isRbdError(error, 'EEXIST')) return 'exists';
           if (!isRbdError(error, 'EINVAL') || cloneFormat !== 1 || attempt === cloneAttempts) throw error;
+          const {entry, named} = await namesOf(pool, disk.name);
+          if (entry !== undefined || named !== undefined) throw error; // our own half clone is no disk of somebody else's
           await sleep(100, undefined, {signal});
         }
       }

@@ -8,12 +8,15 @@ import * as cache from '../../src/core/cache.ts';
 import {copyName, fillLease} from '../../src/core/fill.ts';
 import {sweep} from '../../src/core/janitor.ts';
 import {recover} from '../../src/core/recover.ts';
+import {loadBinding} from '../../src/rbd/binding.ts';
+import type {NativeBinding} from '../../src/rbd/native.ts';
+import {RbdError} from '../../src/rbd/rbd-error.ts';
 import {temporaryFolder} from '../api/temporary-folder.ts';
 import {makeWorld, resolve} from '../core/world.ts';
 import {FakeImages} from '../fakes/images.ts';
 import {freshName, never, someBytes} from '../suites/subject.ts';
 import {agentProcess} from './agent-process.ts';
-import {beingRemoved, cloneByHand, idOf} from './by-hand.ts';
+import {beingRemoved, cloneByHand, idOf, withoutHeader} from './by-hand.ts';
 import {realCell} from './real-cell.ts';
 
 const leaseDuration = 2000;
@@ -93,6 +96,44 @@ test.serial('clones of format 1 succeed while somebody tries to unprotect a snap
   t.true((await tries) > 10);
   await image.close();
 });
+
+/** The addon, whose first clone does something else. */
+function withFirstClone(act: () => Promise<never>): NativeBinding {
+  const binding = loadBinding();
+  let first = true;
+  const connect: NativeBinding['connect'] = async options => {
+    const cluster = await binding.connect(options);
+    const open = cluster.openPool.bind(cluster);
+    const openPool: typeof open = async (...args) => {
+      const pool = await open(...args);
+      const clone = pool.clone.bind(pool);
+      const value: typeof clone = (...args) => {
+        if (!first) return clone(...args);
+        first = false;
+        return act();
+      };
+      return Object.defineProperty(pool, 'clone', {value});
+    };
+    return Object.defineProperty(cluster, 'openPool', {value: openPool});
+  };
+  return {...binding, connect};
+}
+
+test.serial(
+  'a clone of format 1 that fails half-way over an attempt to unprotect its parent is taken away again',
+  async t => {
+    const {real, images, id} = await cached();
+    const disk = {pool: real.pools.disks, name: freshName('half')};
+    const binding = withFirstClone(async () => {
+      await withoutHeader(real, disk);
+      throw new RbdError({code: 'EINVAL', errno: -22, syscall: 'rbd_clone3', reason: 'Invalid argument'});
+    });
+    const cell = real.agent({cloneFormat: '1', binding});
+    await t.throwsAsync(resolve(makeWorld(cell, images), {image: id, ...disk}), {message: /rbd_clone3/});
+    t.is((await cell.disks.state(disk, never)).kind, 'absent');
+    t.is(await cell.intents.get(disk, never), undefined);
+  },
+);
 
 for (const cloneFormat of ['1', '2'] as const) {
   test.serial(
