@@ -13,8 +13,8 @@ Napi::FunctionReference& ClassOf<Cluster>(Napi::Env env) {
 // Implements:
 //   void rados_shutdown(rados_t cluster);
 void ClusterHandle::release(Done done) {
-  if (cluster != nullptr) rados_shutdown(std::exchange(cluster, nullptr));
-  notifies.forget();
+  rados_t connected = std::exchange(cluster, nullptr);
+  if (connected != nullptr && !notifies.keep(connected)) rados_shutdown(connected);
   done({"rados_shutdown"});
 }
 

@@ -42,6 +42,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // Whoever has looked at `kTurn` bytes there, while others wait, goes to the end of the queue.
   Threads hashers{8};
   static constexpr std::size_t kTurn = 4 * 1024 * 1024;
+  // Ask the cluster where an image has data, which takes thousands of questions of an image without an object map: there may
+  // be many such images, and the renewal of a lease must have a thread.
+  Threads surveyors{4};
   // Hands the bytes of all writers to librbd, which copies them: glibc gives every thread that asks an arena of its own and
   // takes little back, so that what is freed there is used again only if it is always the same thread that asks.
   Threads sender{1};

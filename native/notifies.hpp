@@ -1,5 +1,7 @@
 #pragma once
 
+#include <rados/librados.h>
+
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,12 +18,17 @@ class Notifies {
   std::shared_ptr<Notifying> take(Notifying* notifying);
   // Settles all.
   void give_up();
-  // librados was shut down: it calls back for none of them.
-  void forget();
+  // The connection ends. False when librados has none of them: then it can be shut down. Otherwise it must not be: what answers
+  // a notify looks for what the shutdown has freed (a segmentation fault, seen with 16.2.15). It is shut down when it has called
+  // back for the last one; until then, or for ever, the process ends by _exit(2).
+  bool keep(rados_t cluster);
+  // librados' callback thread, when it has no use of the connection any more.
+  void called_back();
 
  private:
   std::mutex mutex_;  // under it nothing is called
   std::map<Notifying*, std::shared_ptr<Notifying>> notifies_;
+  rados_t kept_ = nullptr;
 };
 
 }  // namespace cellar

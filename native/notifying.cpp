@@ -1,11 +1,24 @@
 #include "notifying.hpp"
 
+#include <dlfcn.h>
+
+#include <thread>
+#include <utility>
+
 #include "environment.hpp"
+#include "exit.hpp"
 
 namespace cellar {
 namespace {
 
 constexpr const char* kCall = "rados_aio_notify";
+
+// Node unloads an addon with the last environment that uses it; librados may call back later than that.
+void StayLoaded() {
+  Dl_info info;
+  if (dladdr(reinterpret_cast<void*>(&StayLoaded), &info) == 0) return;
+  dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
 
 }  // namespace
 
@@ -40,15 +53,19 @@ void Notifying::settle(int code) {
   if (Operation* operation = claim()) End(operation, {kCall, code});
 }
 
-// ETIMEDOUT with an answer says that some did not acknowledge; without one, that the OSD is silent.
 void Notifying::Complete(rados_completion_t completion, void* data) {
   auto* notifying = static_cast<Notifying*>(data);
-  const auto self = notifying->cluster_->notifies.take(notifying);
-  const int code = rados_aio_get_return_value(completion);
-  Operation* operation = self->claim();
+  const auto cluster = notifying->cluster_;
+  if (const auto self = cluster->notifies.take(notifying)) self->answered(rados_aio_get_return_value(completion));
+  cluster->notifies.called_back();
+}
+
+// ETIMEDOUT with an answer says that some did not acknowledge; without one, that the OSD is silent.
+void Notifying::answered(int code) {
+  Operation* operation = claim();
   if (operation == nullptr) return;
-  if (self->length_ > 0 && (code >= 0 || code == -ETIMEDOUT)) {
-    End(operation, self->decode());
+  if (length_ > 0 && (code >= 0 || code == -ETIMEDOUT)) {
+    End(operation, decode());
   } else {
     End(operation, {kCall, code == -ENOENT ? 0 : std::min(code, 0)});
   }
@@ -93,10 +110,27 @@ void Notifies::give_up() {
   for (const auto& [bare, notifying] : all) notifying->settle(-ECANCELED);
 }
 
-void Notifies::forget() {
-  std::map<Notifying*, std::shared_ptr<Notifying>> all;
+bool Notifies::keep(rados_t cluster) {
   std::lock_guard lock(mutex_);
-  all.swap(notifies_);
+  if (notifies_.empty()) return false;
+  kept_ = cluster;
+  StayLoaded();
+  ConnectionOpened();
+  return true;
+}
+
+// In a thread of its own: the shutdown waits for the callback's.
+void Notifies::called_back() {
+  rados_t cluster = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (notifies_.empty()) cluster = std::exchange(kept_, nullptr);
+  }
+  if (cluster == nullptr) return;
+  std::thread([cluster] {
+    rados_shutdown(cluster);
+    ConnectionReleased();
+  }).detach();
 }
 
 }  // namespace cellar

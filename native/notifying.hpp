@@ -18,8 +18,8 @@ struct Heard {
 
 // One notify on its way. Who is first settles its operation: librados' callback; a timer of ours, because librados has none
 // for a notify that the OSD took and has not ended; or the end of the environment. The operation has the use of the pool, so
-// close() waits for that and no longer. This lives on until librados calls back or is shut down, and the pool's io context
-// with it, which librados' completion points to.
+// close() waits for that and no longer. This lives on until librados calls back, and the pool's io context with it, which
+// librados' completion points to.
 class Notifying {
  public:
   Notifying(std::shared_ptr<PoolHandle> pool, std::string payload, Operation* operation, std::shared_ptr<Heard> heard);
@@ -34,6 +34,7 @@ class Notifying {
  private:
   // librados' callback thread.
   static void Complete(rados_completion_t completion, void* notifying);
+  void answered(int code);
   Status decode();
 
   // Null when it was settled; else the caller settles it.

@@ -36,7 +36,7 @@ ReadBackJob::ReadBackJob(std::shared_ptr<ImageHandle> image, ReadBackLimits limi
       digests_(std::move(digests)) {}
 
 void ReadBackJob::start() {
-  image_->environment().threads.post([self = shared_from_this()] { self->begin(); });
+  image_->environment().surveyors.post([self = shared_from_this()] { self->begin(); });
 }
 
 void ReadBackJob::cancel() {

@@ -53,6 +53,7 @@ void Teardown::wait() {
     }
   }
   environment.threads.join();
+  environment.surveyors.join();
   environment.hashers.join();
   environment.sender.join();
   uv_async_send(&ended_);
