@@ -1,9 +1,12 @@
 import {LRUCache} from 'lru-cache';
 
-/** ms. As long as a download of the largest image may take, and what its reader does with the file before he looks again. */
+/** ms. As long as a download of the largest image may take. */
 const remembered = 24 * 3600_000;
 
-/** ms. Of readers without a request id there is no telling one from another. */
+/**
+ * ms. What a reader does with the file before he looks again. All servers of one request have its id: those that come later are to
+ * be shown the copy. And of readers without a request id there is no telling one from another.
+ */
 const briefly = 600_000;
 
 /**
@@ -18,9 +21,14 @@ export class Downloads {
     this.#noted = new LRUCache({max: 4096, ttl: remembered, ttlResolution: 0, perf: {now}});
   }
 
-  /** The image's file is being read, or was just now. */
+  /** The image's file is being read. */
   noteFile(image: string, requestId: string | undefined): void {
     this.#noted.set(keyOf(image, requestId), true, requestId === undefined ? {ttl: briefly} : {});
+  }
+
+  /** It was read, or given up. Another one who reads it still says so at his own end, before he looks. */
+  noteEnd(image: string, requestId: string | undefined): void {
+    this.#noted.set(keyOf(image, requestId), true, {ttl: briefly});
   }
 
   /** The record went out as Glance gave it: now the file will be read. */

@@ -68,9 +68,8 @@ export async function proxy(
 
 /** A download may take hours: it is noted when it begins and when it is over. */
 function noteDownload(image: string, requestId: string | undefined, response: ServerResponse, downloads: Downloads) {
-  const note = () => downloads.noteFile(image, requestId);
-  note();
-  response.once('close', note);
+  downloads.noteFile(image, requestId);
+  response.once('close', () => downloads.noteEnd(image, requestId));
 }
 
 const loop = ({method}: IncomingMessage): CellarError =>

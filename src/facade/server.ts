@@ -22,6 +22,8 @@ export type FacadeOptions = ShowOptions & {
   maxConnections: number;
   /** ms for the head of a request, from its first byte, or from the connection on. Default a minute. */
   headTimeout?: number;
+  /** A monotonic clock in ms, for how long readers are remembered. */
+  now?: () => number;
   /** Around each request, with its id: the caller's, or a new one. */
   within?: <V>(requestId: string, work: () => V) => V;
   /** Told of each request when its answer is out. Must not throw. */
@@ -55,7 +57,7 @@ export function createFacade(options: FacadeOptions): Facade {
   const {headTimeout = 60_000, within = (_, work) => work()} = options;
   const upstream = new Upstream(options.servers, options.tls);
   const uploads = new Uploads();
-  const downloads = new Downloads();
+  const downloads = new Downloads(options.now);
   const stop = new AbortController();
   const callers = new Map<Socket, Caller>();
   const server = createServer({

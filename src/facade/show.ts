@@ -80,7 +80,7 @@ export async function show(
   if (context.stop.aborted && offered !== asBefore)
     return refuse(response, 'The cellar agent of this host is being restarted.');
   if (offered.offer === undefined) {
-    context.downloads.noteRecord(image.id, requestIdIn(request.headers));
+    if (offered !== asBefore) context.downloads.noteRecord(image.id, requestIdIn(request.headers)); // a last look begins nothing anew
     return relay(answer, response, chunks);
   }
   relayWith(answer, response, Buffer.from(rewriteRecord(body.toString('latin1'), offered.offer), 'latin1'));

@@ -21,7 +21,7 @@ const nothing: Offered = {why: 'the fill takes longer', reason: 'takes-too-long'
 const copy: Offered = {offer: {fsid: 'f', pool: 'cellar', image: `${imageId}.01`, snapshot: 'snap', raw: true}};
 
 /** A facade that has nothing to offer until `publish`. */
-async function setUp(t: ExecutionContext, offered = nothing) {
+async function setUp(t: ExecutionContext, offered = nothing, clock?: () => number) {
   let now = offered;
   let asked = 0;
   const begun: string[] = [];
@@ -32,6 +32,7 @@ async function setUp(t: ExecutionContext, offered = nothing) {
   });
   const facade = await startFacade({
     servers: [upstream.url],
+    ...(clock && {now: clock}),
     begin: id => {
       begun.push(id);
       return undefined as never;
@@ -123,7 +124,23 @@ test('an image whose file is still on its way is shown as it is to its reader, a
   await drained;
 });
 
-test('what is remembered of downloads: for a day, without a request id for ten minutes, and so many of them', t => {
+test('further servers of one request are shown the copy, some time after its file was read; the looks in between are no new beginning', async t => {
+  const clock = {now: performance.now()};
+  const {show, format, publish, download, facade} = await setUp(t, nothing, () => clock.now);
+  t.is(await show(req(1)), record);
+  publish();
+  clock.now += 20 * 3600_000; // a long one
+  await download(req(1));
+  await eventually(() => facade.facade.inFlight === 0);
+  clock.now += 500_000;
+  t.is(await show(req(1)), record);
+  clock.now += 99_000;
+  t.is(await show(req(1)), record);
+  clock.now += 2000;
+  t.is(await format(req(1)), 'raw');
+});
+
+test('what is remembered of downloads: for a day, when they are over or without a request id for ten minutes, and so many of them', t => {
   let now = 1;
   const downloads = new Downloads(() => now);
   const hour = 3600_000;
@@ -142,9 +159,14 @@ test('what is remembered of downloads: for a day, without a request id for ten m
   now += hour / 4;
   t.deepEqual(has(), [true, true, false, false, false]);
   now += 23 * hour;
-  downloads.noteFile('b', req(1)); // it was a long one
+  downloads.noteFile('b', req(1));
   now += 2 * hour;
   t.deepEqual(has(), [false, true, false, false, false]);
+  downloads.noteEnd('b', req(1));
+  downloads.noteEnd('b', undefined);
+  t.deepEqual(has(), [false, true, true, false, false]);
+  now += hour / 4;
+  t.deepEqual(has(), [false, false, false, false, false]);
   for (let index = 0; index < 5000; index++) downloads.noteRecord(`image ${index}`, req(1));
   t.false(downloads.has('image 0', req(1)) || downloads.has('b', req(1)));
   t.true(downloads.has('image 4999', req(1)));
