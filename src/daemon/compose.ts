@@ -152,7 +152,9 @@ export function compose(settings: Settings, log: Logger): Composed {
   const questions = {
     ceph: askCeph(cell),
     glance: (signal: AbortSignal) => glance.answers(signal, {list: health.of('glance').state === 'down'}),
-    ...(session && {keystone: (signal: AbortSignal) => session.answers(signal)}),
+    ...(session && {
+      keystone: (signal: AbortSignal) => session.answers(signal, {token: health.of('keystone').state === 'down'}),
+    }),
   };
   return {
     api,

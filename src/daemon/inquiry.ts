@@ -1,9 +1,11 @@
 /** Asks partners how they are when nobody else does, so that what is told of them is of now. */
 import {setTimeout as sleep} from 'node:timers/promises';
+import {CellarError} from '../core/errors.ts';
 import type {Cell} from '../core/ports.ts';
+import {abortable} from '../core/single-flight.ts';
 import {type Health, type Part, parts} from './health.ts';
 
-/** One cheap question for each partner that the agent has. Fails as the partner's calls do; ends soon after the signal aborts. */
+/** One cheap question for each partner that the agent has. Fails as the partner's calls do; the signal may come to nothing. */
 export type Questions = {[P in Part]?: (signal: AbortSignal) => Promise<unknown>};
 
 /** ms. `again`: between two looks, and so between two questions to a partner that is down. `quiet`: an answer that is older is asked for anew. */
@@ -19,13 +21,17 @@ const pace: Pace = {
   quiet: {ceph: 300_000, glance: 3_600_000, keystone: 3_600_000},
 };
 
-/** Until the signal aborts: who was found down is asked again, and who was not asked lately, or never. Never fails. */
+/**
+ * Until the signal aborts, and not longer: who was found down is asked again, and who was not asked lately, or never. A question that
+ * nothing ends is asked once, and tells as long as it lasts that the partner is down. Never fails.
+ */
 export async function keepAsking(
   health: Health,
   questions: Questions,
   signal: AbortSignal,
   {again, deadline, quiet}: Pace = pace,
 ): Promise<void> {
+  const open = new Map<Part, Promise<unknown>>();
   const isDue = (part: Part) => health.of(part).state === 'down' || health.age(part) >= quiet[part];
   while (!signal.aborted) {
     // hosts that lost the same partner at the same time do not ask at the same time
@@ -37,14 +43,24 @@ export async function keepAsking(
   async function ask(part: Part, late: AbortSignal): Promise<void> {
     const question = questions[part];
     if (question === undefined) return;
+    const either = AbortSignal.any([signal, late]);
     try {
-      await question(AbortSignal.any([signal, late]));
+      await abortable(open.get(part) ?? begin(part, question(either)), either);
       health.note(part);
     } catch (error) {
-      if (!signal.aborted) health.note(part, error);
+      if (!signal.aborted) health.note(part, late.aborted ? silence(deadline) : error);
     }
   }
+
+  function begin<V>(part: Part, answer: Promise<V>): Promise<V> {
+    open.set(part, answer);
+    const end = () => void open.delete(part);
+    answer.then(end, end);
+    return answer;
+  }
 }
+
+const silence = (ms: number) => new CellarError('timeout', `no answer within ${ms / 1000} s`);
 
 /** No image has this id. */
 const nothing = '00000000-0000-0000-0000-000000000000';

@@ -64,10 +64,11 @@ export class Session {
 
   /**
    * Does Keystone answer at all? Asks for its version document, without credentials; or for a token again, where it gave none to who asked
-   * last because it was away. Fails when there is no answer, or one of 5xx.
+   * last because it was away, or, with `token`, where there is none that is good. Fails when there is no answer, or one of 5xx.
    */
-  async answers(signal: AbortSignal): Promise<void> {
-    if (this.#away) return void (await this.#renew(signal));
+  async answers(signal: AbortSignal, {token = false} = {}): Promise<void> {
+    const isGood = this.#grant !== undefined && this.#now() < this.#grant.expires;
+    if (this.#away || (token && !isGood)) return void (await this.#renew(signal));
     const url = this.#url.replace(/auth\/tokens$/, '');
     const {status, statusLine} = await exchangeText(
       this.#transport,
@@ -128,7 +129,8 @@ export class Session {
       this.#onAsked?.(performance.now() - started, undefined);
       return grant;
     } catch (error) {
-      this.#away = isAway(error);
+      // Who left has heard nothing of Keystone.
+      if (asCellarError(error).kind !== 'cancelled') this.#away = isAway(error);
       this.#onAsked?.(performance.now() - started, error);
       throw error;
     }

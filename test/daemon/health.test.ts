@@ -109,6 +109,40 @@ test('an agent that stops in mid-question says nothing of the partner', async t 
   t.is(health.of('ceph').state, 'unknown');
 });
 
+test('a question that nothing ends keeps nobody waiting, is asked once, and is told as long as it lasts', async t => {
+  const health = new Health();
+  const stopping = new AbortController();
+  let open = Promise.withResolvers<void>();
+  let cephs = 0;
+  let glances = 0;
+  const questions = {
+    ceph: () => {
+      cephs += 1;
+      return open.promise;
+    },
+    glance: async () => {
+      glances += 1;
+    },
+  };
+  const pace = {...quick, deadline: 50, quiet: {...quick.quiet, glance: 0}};
+  const asking = keepAsking(health, questions, stopping.signal, pace);
+  await until(20_000, async () => health.of('ceph').state === 'down');
+  const {asked, why} = health.of('ceph');
+  t.is(why, 'no answer within 0.05 s');
+  const before = glances;
+  await until(20_000, async () => health.of('ceph').asked !== asked && glances > before + 2);
+  t.deepEqual([health.of('ceph').state, cephs], ['down', 1]);
+
+  open.resolve();
+  await until(20_000, async () => health.of('ceph').state === 'up');
+  open = Promise.withResolvers();
+  health.note('ceph', away);
+  const then = cephs;
+  await until(20_000, async () => cephs > then);
+  stopping.abort();
+  await asking; // though nobody has answered
+});
+
 test('an answer that says no is an answer; its age is that of the last one', t => {
   let now = 1_000_000;
   const health = new Health(() => now);

@@ -1,4 +1,5 @@
 import {getEventListeners} from 'node:events';
+import type {ServerResponse} from 'node:http';
 import {setTimeout as sleep} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {CellarError} from '../../src/core/errors.ts';
@@ -314,6 +315,37 @@ test('whether it answers: its version document, without credentials; a token aga
   await session.answers(never);
   t.deepEqual(keystone.lines().slice(-2), ['POST /v3/auth/tokens', 'GET /v3/']);
   t.deepEqual(asked, ['unavailable', 'unavailable', undefined]);
+});
+
+test('whether it answers: a caller who left has heard nothing, and one that is down is asked for a token where there is none', async t => {
+  const state: {post: (response: ServerResponse, count: number) => void} = {post: sendToken};
+  await using keystone = await startServer(({method, count}, response) => {
+    if (method === 'GET') sendJson(response, 200, {version: {}});
+    else state.post(response, count);
+  });
+  let now = 0;
+  const session = open(t, keystone.url, {retries: 0}, () => now);
+  await session.answers(never);
+  await session.answers(never, {token: true});
+  await session.answers(never, {token: true}); // now there is one
+  now += 3_600_000;
+  await session.answers(never, {token: true}); // it has expired
+  const get = 'GET /v3/';
+  const post = 'POST /v3/auth/tokens';
+  t.deepEqual(keystone.lines(), [get, post, get, post]);
+
+  now += 3_600_000;
+  state.post = response => void sendJson(response, 503, {});
+  await fails(t, session.token(never), 'unavailable', /503/);
+  const asked = Promise.withResolvers<void>();
+  state.post = () => asked.resolve();
+  const leaving = new AbortController();
+  const left = fails(t, session.token(leaving.signal), 'cancelled', /^cancelled$/);
+  await asked.promise;
+  leaving.abort();
+  await left;
+  state.post = response => void sendJson(response, 503, {});
+  await fails(t, session.answers(never), 'unavailable', /POST .*503/);
 });
 
 test('whether it answers: nobody is there', async t => {
