@@ -11,12 +11,13 @@
  * nova-compute that is there from the start; what a test changes for good it does on a compute of its own.
  */
 import {clusterAt} from '../cluster.ts';
-import {ended, recordedDaemon, signalDaemon, stopDaemon} from '../daemon.ts';
+import {ended, isAlive, recordedDaemon, signalDaemon, stopDaemon} from '../daemon.ts';
 import {openstackOf} from '../openstack.ts';
-import {run} from '../run.ts';
+import {all, run, waitFor} from '../run.ts';
 import type {Cluster} from '../shared.ts';
 import {currentStateFile, readState} from '../state.ts';
 import {type Compute, computeAt, type StartOptions, startCompute} from './compute.ts';
+import {computeFiles} from './compute-conf.ts';
 import {conductorName, startConductor, writeConductorConf} from './control-plane.ts';
 import {type Row, sql} from './database.ts';
 import {logText} from './log.ts';
@@ -63,7 +64,7 @@ export type NovaLab = {
   conductor(cell: CellName): Conductor;
   /** All virtual hosts at once: every service loses its connection. */
   stopRabbit(): Promise<void>;
-  /** Comes back when every service that runs takes messages again; not if `wait` is false, for services that are stopped. */
+  /** Comes back when every service that runs takes messages again, and every host has reported; not if `wait` is false, for services that are stopped. */
   startRabbit(options?: {wait?: boolean}): Promise<void>;
   /** `api`, `cell1`, `cell2`. */
   transportUrl(vhost: 'api' | CellName): string;
@@ -83,6 +84,12 @@ export function novaLabAt(file: string): NovaLab {
   const token = (account = openstack.admin) => openstack.token(account);
   const manage = (...args: string[]) => run('nova-manage', ['--config-file', confOf(state, 'api'), ...args]);
   const conductor = (cell: CellName) => conductorOf(state, cell);
+  const reported = async ({host, cell}: {host: string; cell: CellName}) => {
+    const late = `select updated_at from services where host = '${host}' and \`binary\` = 'nova-compute' and deleted = 0
+      and (updated_at is null or updated_at < utc_timestamp() - interval 10 second)`;
+    const [row] = await sql(state, `nova_${cell}`, late);
+    if (row !== undefined) throw new Error(`nova-compute of ${host} reported at ${row['updated_at']}`);
+  };
   const url = (vhost: 'api' | CellName) => (vhost === 'api' ? state.transportUrl : cellOf(state, vhost).transportUrl);
 
   return {
@@ -110,11 +117,17 @@ export function novaLabAt(file: string): NovaLab {
     async startRabbit({wait = true} = {}) {
       await startRabbit(state, {ports: novaPorts(lab.port)});
       const computes = hosts(state).map(host => computeAt(lab, state, host));
-      if (wait)
-        await servicesListen(
-          state,
-          computes.map(({host, cell}) => ({host, transportUrl: url(cell)})),
-        );
+      if (!wait) return;
+      await servicesListen(
+        state,
+        computes.map(({host, cell}) => ({host, transportUrl: url(cell)})),
+      );
+      // a report whose answer was lost keeps a service waiting for it, and the scheduler takes the host for down
+      const running = computes.filter(({host}) => {
+        const daemon = recordedDaemon(computeFiles(state, host).dir, 'nova-compute');
+        return daemon !== undefined && isAlive(daemon);
+      });
+      await waitFor('reports of the compute services', () => all(running.map(reported)), {timeoutMs: 120_000});
     },
     transportUrl: url,
   };
