@@ -14,7 +14,20 @@ import {fileURLToPath} from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const binding = join(root, 'build/Sanitize/rbd.node');
-const standard = ['arguments', 'io', 'objects', 'locks', 'clones', 'closing', 'exit', 'workers', 'collected'];
+const standard = [
+  'arguments',
+  'io',
+  'objects',
+  'locks',
+  'clones',
+  'closing',
+  'exit',
+  'workers',
+  'collected',
+  'hasher',
+  'watches',
+  'unended',
+];
 const tests = process.argv.length > 2 ? process.argv.slice(2) : standard.map(name => `test/native/${name}.test.ts`);
 
 if (!existsSync(binding)) fail(`${binding} is missing: run node scripts/build-native.mjs --sanitize`);
