@@ -7,7 +7,7 @@ import type {Connection} from './connection.ts';
 import {Reader} from './encoding.ts';
 import {causeOf, isRbdError} from './errors.ts';
 import {completeFresh} from './fresh.ts';
-import {readImageId} from './header.ts';
+import {type Protection, readImageId} from './header.ts';
 import {isRegistered} from './lineage.ts';
 import type {NativeImage, NativePool, ParentSpec} from './native.ts';
 import {lookAtSnapshot} from './parent.ts';
@@ -21,9 +21,13 @@ export type DisksOptions = {
 
 /**
  * Of format 1. Who tries to unprotect a snapshot marks it first, then looks for clones, and takes the mark back when there is one: a
- * clone that comes between is EINVAL, of a parent that is as good as ever a moment later.
+ * clone that comes between is EINVAL, of a parent that is as good as ever a moment later. ms until that is believed; librbd looks
+ * through all pools in between.
  */
-const cloneAttempts = 5;
+const unprotectPatience = 2500;
+
+/** ms between two looks. */
+const unprotectPoll = 100;
 
 /** `Disks` on librbd. */
 export class RbdDisks implements Disks {
@@ -47,14 +51,19 @@ export class RbdDisks implements Disks {
 
   async parentState(parent: SnapshotSpec, signal: AbortSignal): Promise<ParentState> {
     const format = await this.#cloneFormat(signal);
+    const until = performance.now() + unprotectPatience;
     try {
-      const {size, isProtected} = await this.#connection.use(
-        parent.pool,
-        signal,
-        async pool => (await lookAtSnapshot(pool, parent.image, parent.snapshot)) ?? openSnapshot(pool, parent),
-      );
-      if (isProtected || format === 2) return {clonable: true, size};
-      return {clonable: false, why: 'the snapshot is not protected, and clones of format 1 need that'};
+      for (;;) {
+        const {size, protection} = await this.#connection.use(
+          parent.pool,
+          signal,
+          async pool => (await lookAtSnapshot(pool, parent.image, parent.snapshot)) ?? openSnapshot(pool, parent),
+        );
+        if (protection === 'protected' || format === 2) return {clonable: true, size};
+        if (protection === 'unprotected' || performance.now() >= until)
+          return {clonable: false, why: 'the snapshot is not protected, and clones of format 1 need that'};
+        await sleep(unprotectPoll, undefined, {signal});
+      }
     } catch (error) {
       const why = whyNot(error, parent);
       if (why === undefined) throw error;
@@ -93,17 +102,18 @@ export class RbdDisks implements Disks {
   async clone(parent: SnapshotSpec, disk: DiskSpec, signal: AbortSignal): Promise<'cloned' | 'exists'> {
     const cloneFormat = await this.#cloneFormat(signal);
     const source = await this.#connection.use(parent.pool, signal, async pool => pool);
+    const until = performance.now() + unprotectPatience;
     return this.#connection.use(disk.pool, signal, async pool => {
-      for (let attempt = 1; ; attempt++) {
+      for (;;) {
         try {
           await source.clone(parent.image, parent.snapshot, pool, disk.name, {cloneFormat});
           return 'cloned';
         } catch (error) {
           if (isRbdError(error, 'EEXIST')) return 'exists';
-          if (!isRbdError(error, 'EINVAL') || cloneFormat !== 1 || attempt === cloneAttempts) throw error;
+          if (!isRbdError(error, 'EINVAL') || cloneFormat !== 1 || performance.now() >= until) throw error;
           const {entry, named} = await namesOf(pool, disk.name);
           if (entry !== undefined || named !== undefined) throw error; // our own half clone is no disk of somebody else's
-          await sleep(100, undefined, {signal});
+          await sleep(unprotectPoll, undefined, {signal});
         }
       }
     });
@@ -152,10 +162,12 @@ export class RbdDisks implements Disks {
   }
 }
 
+/** librbd does not tell an attempt to unprotect from what was never protected. */
 const openSnapshot = (pool: NativePool, {image: name, snapshot}: SnapshotSpec) =>
   withImage(pool, name, {snapshot}, async image => {
     const [{size}, isProtected] = await Promise.all([image.info(), image.isSnapshotProtected(snapshot)]);
-    return {size, isProtected};
+    const protection: Protection = isProtected ? 'protected' : 'unprotected';
+    return {size, protection};
   });
 
 /** Opens, works, closes whatever happened. */

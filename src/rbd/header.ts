@@ -9,8 +9,11 @@ import type {NativePool} from './native.ts';
 /** CEPH_NOSNAP: the image itself. */
 const head = 2n ** 64n - 2n;
 
-/** RBD_PROTECTION_STATUS_PROTECTED */
-const isProtected = 2;
+/** By RBD_PROTECTION_STATUS_*. */
+const protections = ['unprotected', 'unprotecting', 'protected'] as const;
+
+/** `unprotecting`: somebody tries to unprotect it, and looks for clones; what comes next may be either of the others. */
+export type Protection = (typeof protections)[number];
 
 /** OBJECT_NONEXISTENT */
 const nonexistent = 0;
@@ -92,9 +95,9 @@ export async function readSnapshotName(pool: NativePool, id: string, snapshot: n
   return answer && new Reader(answer).text();
 }
 
-export async function readIsProtected(pool: NativePool, id: string, snapshot: number): Promise<boolean | undefined> {
+export async function readProtection(pool: NativePool, id: string, snapshot: number): Promise<Protection | undefined> {
   const answer = await askHeader(pool, id, 'get_protection_status', [u64(snapshot)]);
-  return answer && new Reader(answer).u8() === isProtected;
+  return answer && (protections[new Reader(answer).u8()] ?? 'unprotected');
 }
 
 /** Makes the object map cover so many objects; those that are new hold nothing. Nobody may have the image open for writing. */

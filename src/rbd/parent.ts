@@ -1,4 +1,12 @@
-import {readFeatures, readImageId, readIsProtected, readSize, readSnapshotIds, readSnapshotName} from './header.ts';
+import {
+  type Protection,
+  readFeatures,
+  readImageId,
+  readProtection,
+  readSize,
+  readSnapshotIds,
+  readSnapshotName,
+} from './header.ts';
 import type {NativePool} from './native.ts';
 
 /** RBD_FEATURES_ALL of the oldest librbd that we run on: what it opens. */
@@ -8,14 +16,14 @@ const known = 0x1ff;
 const most = 8;
 
 /**
- * The snapshot's size, and whether it is protected, without opening the image. undefined: not found like this, whatever the
+ * The snapshot's size, and how it is protected, without opening the image. undefined: not found like this, whatever the
  * reason; opening it tells.
  */
 export async function lookAtSnapshot(
   pool: NativePool,
   image: string,
   snapshot: string,
-): Promise<{size: number; isProtected: boolean} | undefined> {
+): Promise<{size: number; protection: Protection} | undefined> {
   const id = await readImageId(pool, image);
   if (id === undefined) return undefined;
   const [features, snapshots] = await Promise.all([readFeatures(pool, id), readSnapshotIds(pool, id)]);
@@ -23,15 +31,15 @@ export async function lookAtSnapshot(
     return undefined;
   const seen = await Promise.all(
     snapshots.map(async number => {
-      const [name, sized, isProtected] = await Promise.all([
+      const [name, sized, protection] = await Promise.all([
         readSnapshotName(pool, id, number),
         readSize(pool, id, number),
-        readIsProtected(pool, id, number),
+        readProtection(pool, id, number),
       ]);
-      return {name, size: sized?.size, isProtected};
+      return {name, size: sized?.size, protection};
     }),
   );
   const found = seen.find(({name}) => name === snapshot);
-  if (found?.size === undefined || found.isProtected === undefined) return undefined;
-  return {size: found.size, isProtected: found.isProtected};
+  if (found?.size === undefined || found.protection === undefined) return undefined;
+  return {size: found.size, protection: found.protection};
 }

@@ -77,6 +77,19 @@ export async function unregistered(cell: RealCell, parent: SnapshotSpec, disk: D
   await to.close();
 }
 
+/** Sets what the snapshot's header says, by RBD_PROTECTION_STATUS_*, in one call each. */
+export async function protection(cell: Pick<RealCell, 'admin'>, {pool: poolName, image: name, snapshot}: SnapshotSpec) {
+  const pool = await cell.admin(poolName);
+  const image = await pool.openImage(name, {readOnly: true});
+  const [{id}, snapshots] = [await image.info(), await image.listSnapshots()];
+  await image.close();
+  const number = snapshots.find(one => one.name === snapshot)?.id;
+  if (number === undefined) throw new Error(`there is no ${name}@${snapshot}`);
+  const set = (status: number) =>
+    pool.exec(`rbd_header.${id}`, 'rbd', 'set_protection_status', Buffer.concat([u64(number), Buffer.from([status])]));
+  return {unprotecting: () => set(1), protected: () => set(2), close: () => pool.close()};
+}
+
 /** A removal that died: the image is in the trash as one that is being removed, and its name is given back. */
 export async function beingRemoved(
   cell: Pick<RealCell, 'admin' | 'rados'>,

@@ -16,7 +16,7 @@ import {makeWorld, resolve} from '../core/world.ts';
 import {FakeImages} from '../fakes/images.ts';
 import {freshName, never, someBytes} from '../suites/subject.ts';
 import {agentProcess} from './agent-process.ts';
-import {beingRemoved, cloneByHand, idOf, withoutHeader} from './by-hand.ts';
+import {beingRemoved, cloneByHand, idOf, protection, withoutHeader} from './by-hand.ts';
 import {realCell} from './real-cell.ts';
 
 const leaseDuration = 2000;
@@ -89,12 +89,27 @@ test.serial('clones of format 1 succeed while somebody tries to unprotect a snap
   try {
     for (let count = 0; count < 20; count++) {
       t.is(await disks.clone(parent, {pool: pools.disks, name: freshName('disk')}, never), 'cloned');
+      t.true((await disks.parentState(parent, never)).clonable);
     }
   } finally {
     ended = true;
   }
   t.true((await tries) > 10);
   await image.close();
+  const mark = await protection(real, parent);
+  await mark.unprotecting(); // as it stands while librbd looks through many pools
+  const [state, cloned] = [
+    disks.parentState(parent, never),
+    disks.clone(parent, {pool: pools.disks, name: freshName('slow')}, never),
+  ];
+  await sleep(600);
+  await mark.protected();
+  t.true((await state).clonable);
+  t.is(await cloned, 'cloned');
+  await mark.unprotecting();
+  t.false((await disks.parentState(parent, never)).clonable, 'one that stays so is believed in the end');
+  await mark.protected();
+  await mark.close();
 });
 
 /** The addon, whose first clone does something else. */
