@@ -164,17 +164,20 @@ for (const cloneFormat of ['1', '2'] as const) {
       if (!maker || !sweeper) return t.fail();
       const disks = Array.from({length: 24}, (_, number) => ({pool: pools.disks, name: freshName(`race${number}`)}));
       let making = true;
+      const gone = Promise.withResolvers<void>();
       const evicting = (async () => {
         for (; making; await sleep(Math.random() * 60)) {
-          await cache.evict(id, sweeper, never);
+          if ((await cache.evict(id, sweeper, never)).evicted) gone.resolve();
           await sweep(sweeper, never);
         }
       })();
       const queue = [...disks];
       const outcomes: string[] = [];
       const make = async () => {
-        for (let disk = queue.pop(); disk !== undefined; disk = queue.pop())
+        for (let disk = queue.pop(); disk !== undefined; disk = queue.pop()) {
+          if (queue.length < 4) await gone.promise; // however quick the others were, these need it once more
           outcomes.push((await resolve(maker, {image: id, ...disk})).outcome);
+        }
       };
       try {
         await Promise.all([make(), make(), make(), make()]);
