@@ -1,5 +1,5 @@
 import {formatSnapshot, sameSnapshot} from './location.ts';
-import type {DiskState, Intent, SnapshotSpec} from './ports.ts';
+import type {DiskSpec, DiskState, Intent, SnapshotSpec} from './ports.ts';
 import type {Self} from './world.ts';
 
 /** What to do about a disk's name, and why. `repair`: remove what stands there, then make. `look-again`: it may be being made. */
@@ -90,3 +90,5 @@ function judgeUnfinished(
         : `${formatSnapshot(parent)} did not list it as its child`;
   return {do: 'repair', why};
 }
+
+export const formatDisk = ({pool, name}: DiskSpec): string => `${pool}/${name}`;

@@ -1,10 +1,10 @@
-import {type DiskVerdict, judgeDisk} from './disk.ts';
+import {type DiskVerdict, formatDisk, judgeDisk} from './disk.ts';
 import {asCellarError} from './errors.ts';
 import {fillLease, imageOfCopy} from './fill.ts';
 import {sameSnapshot} from './location.ts';
-import {formatDisk, renewed} from './make.ts';
 import type {DiskSpec, Intent} from './ports.ts';
 import {knownCopies, removeCopy} from './retire.ts';
+import {renewed} from './settle.ts';
 import {intentAge, sightings} from './sightings.ts';
 import type {World} from './world.ts';
 

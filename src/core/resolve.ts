@@ -1,22 +1,17 @@
+import {formatDisk} from './disk.ts';
 import {asCellarError, CellarError} from './errors.ts';
 import {beginFacts, copyOf, gatherFacts, parentsOf} from './facts.ts';
 import {fill} from './fill.ts';
 import type {ImageRecord} from './image.ts';
+import {type Inspected, inspectDisk, type Look, lookAtDisk} from './inspect.ts';
 import {formatSnapshot} from './location.ts';
-import {
-  formatDisk,
-  type Inspected,
-  inspectDisk,
-  type Look,
-  lookAtDisk,
-  type MakeOptions,
-  makeDisk,
-  settleDisk,
-} from './make.ts';
+import {makeDisk} from './make.ts';
 import {choosePlan, type Facts, roadKey, whyNever} from './plan.ts';
 import type {SnapshotSpec} from './ports.ts';
+import type {MakeOptions} from './ready.ts';
 import type {DiskRequest, DiskResult, Outcome, Road, RunOptions, Timings} from './request.ts';
 import {retire} from './retire.ts';
+import {settleDisk} from './settle.ts';
 import type {World} from './world.ts';
 
 /**

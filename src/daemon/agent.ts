@@ -1,11 +1,11 @@
 import type {Agent, Deletion, DiskView, PartState, Status} from '../api/agent.ts';
 import type {FillBoard} from '../core/board.ts';
 import * as cache from '../core/cache.ts';
+import {formatDisk} from '../core/disk.ts';
 import type {Entry} from '../core/entry.ts';
 import {asCellarError, CellarError} from '../core/errors.ts';
 import type {CacheLimits} from '../core/evict.ts';
 import type {Requester} from '../core/image.ts';
-import {formatDisk} from '../core/make.ts';
 import type {DiskSpec, DiskState, Intent} from '../core/ports.ts';
 import type {RegistrationStatus} from '../core/registration.ts';
 import type {DiskRequest, DiskResult, RunOptions} from '../core/request.ts';

@@ -2,7 +2,7 @@
 import {setImmediate, setTimeout as sleep} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {CellarError} from '../../src/core/errors.ts';
-import {lookAtDisk} from '../../src/core/make.ts';
+import {lookAtDisk} from '../../src/core/inspect.ts';
 import type {SnapshotSpec} from '../../src/core/ports.ts';
 import {FakeCell} from '../fakes/cell.ts';
 import {FakeImages} from '../fakes/images.ts';
