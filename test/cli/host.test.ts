@@ -71,8 +71,8 @@ async function cloud(t: ExecutionContext) {
   const service = {id: 's1', binary: 'nova-compute', state: 'up', status: 'enabled', disabled_reason: null};
   const answers: Record<string, unknown> = {
     '/compute/os-services?host=compute-1': {services: [service]},
-    '/compute/servers/detail?all_tenants=1&limit=20&host=compute-1': {servers: []},
-    '/compute/servers/detail?all_tenants=1&limit=20&host=compute-1&deleted=True&status=SOFT_DELETED': {servers: []},
+    '/compute/servers/detail?all_tenants=1&host=compute-1&limit=20': {servers: []},
+    '/compute/servers/detail?all_tenants=1&host=compute-1&deleted=True&status=SOFT_DELETED': {servers: []},
     '/compute/os-migrations?host=compute-1': {migrations: []},
     '/compute/os-aggregates': {aggregates: [{id: 3, name: 'ssd', hosts: ['compute-1']}]},
     '/compute/os-hypervisors/detail?limit=500': {
