@@ -54,6 +54,7 @@ async function demo(base: string, size: number): Promise<Result> {
   await using agent = await step('starting cellar-agent on a host of the cell', () =>
     startAgent([lab.novaConf, lab.cellarConf, watch.conf]),
   );
+  await watch.scraped();
   const rows = await roads({lab, cell, openstack, images});
   await watch.show(images.far.id, openstack);
   const dashboard = await watch.dashboard();

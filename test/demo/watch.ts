@@ -14,6 +14,8 @@ export type Dashboard = {queries: number; without: string[]};
 export type Watch = AsyncDisposable & {
   /** The file that makes an agent listen for Prometheus, and for Nova. */
   conf: string;
+  /** Comes back when the agent's first numbers were taken: a rate has no beginning without them, and Prometheus takes its time. */
+  scraped(): Promise<void>;
   /** Asks the agent's facade for an image as Nova does. */
   show(image: string, openstack: OpenStack): Promise<void>;
   /** Asks until every query has an answer, or for a minute. */
@@ -30,6 +32,10 @@ export async function startWatch(base: string): Promise<Watch> {
   const prometheus = await startPrometheus(metrics, web, rules);
   return {
     conf,
+    scraped: () =>
+      step("waiting for Prometheus' first look at the agent", () =>
+        until(60_000, async () => (await prometheus.query('cellar_build_info')).length > 0),
+      ),
     show: (image, openstack) =>
       step("asking the agent's facade for the image, as Nova does", async () => {
         const headers = {'X-Auth-Token': await openstack.token(openstack.admin)};
