@@ -1,5 +1,6 @@
 /** The processes of a run of tests: which file each works at, and which outlive their test. */
 import {readdirSync, readFileSync} from 'node:fs';
+import {statOf} from './proc.mjs';
 
 /** Put before the file's path in the title of the process that runs it (test/helpers/title.ts). */
 const workerTitle = 'ava: ';
@@ -26,11 +27,11 @@ function processOf(pid, mark) {
   try {
     const marked = read('environ').split('\0').includes(mark);
     const command = read('cmdline').replaceAll('\0', ' ').trim();
-    const stat = read('stat');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const seconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) - Number(fields[19]) / ticksPerSecond;
+    const stat = statOf(pid);
+    if (stat === undefined) return undefined;
+    const seconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) - Number(stat.started) / ticksPerSecond;
     const file = command.startsWith(workerTitle) ? command.slice(workerTitle.length) : undefined;
-    return {pid, parent: Number(fields[1]), marked, command, seconds, file};
+    return {pid, parent: stat.parent, marked, command, seconds, file};
   } catch {
     return undefined; // it is gone
   }
