@@ -75,9 +75,12 @@ async function finish(
   {cell}: World,
   signal: AbortSignal,
 ): Promise<Ready | undefined> {
-  if ((await cell.disks.state(disk, signal)).kind === 'absent') return undefined;
-  if (options.size !== undefined) await cell.disks.grow(disk, options.size, signal);
-  const state = await cell.disks.state(disk, signal);
+  let state = await cell.disks.state(disk, signal);
+  if (state.kind === 'absent') return undefined;
+  if (options.size !== undefined && !(state.kind === 'image' && state.size >= options.size)) {
+    await cell.disks.grow(disk, options.size, signal);
+    state = await cell.disks.state(disk, signal);
+  }
   return readyIf(disk, state.kind === 'image' ? state : undefined, options);
 }
 

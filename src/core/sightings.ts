@@ -1,3 +1,4 @@
+import {formatDisk} from './disk.ts';
 import type {DiskSpec, Intent} from './ports.ts';
 import type {World} from './world.ts';
 
@@ -45,5 +46,5 @@ export function sightings(world: World): Seen {
 }
 
 /** ms that this agent has been seeing this intent; 0 without one. */
-export const intentAge = ({pool, name}: DiskSpec, intent: Intent | undefined, world: World): number =>
-  intent === undefined ? 0 : sightings(world).intents.age(`${pool}/${name}`, intent);
+export const intentAge = (disk: DiskSpec, intent: Intent | undefined, world: World): number =>
+  intent === undefined ? 0 : sightings(world).intents.age(formatDisk(disk), intent);
