@@ -1,4 +1,4 @@
-/** An agent that was handed the wrong socket ends, and nothing of it stays behind. */
+/** An agent that cannot have its sockets, or was handed the wrong one, ends; nothing of it stays behind. */
 import {type ChildProcess, spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {existsSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
@@ -37,6 +37,15 @@ async function ended(t: ExecutionContext, agent: ChildProcess): Promise<{code: n
   const [code] = await once(agent, 'exit');
   return {code, said: await said};
 }
+
+test("the facade's address is taken: the agent says so, and ends", async t => {
+  const {port, socket, agent} = await place(t, one => `127.0.0.1:${one}`);
+  const [command = '', ...args] = agent;
+  const {code, said} = await ended(t, spawn(command, args));
+  t.not(code, 0);
+  t.true(said.includes(`the facade cannot listen on 127.0.0.1:${port}`), said);
+  t.false(existsSync(socket));
+});
 
 test('the socket that was handed over is bound to another address than [facade] listen: exit 78', async t => {
   const {port, socket, agent, fd} = await place(t, one => `127.0.0.2:${one}`);

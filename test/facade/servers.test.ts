@@ -56,14 +56,15 @@ for (const [status, broken] of [
   });
 }
 
-test('a caller that leaves says nothing of the server', async t => {
+test('a caller that leaves before there is an answer is told as such, and says nothing of the server', async t => {
   await using upstream = await scripted(() => {});
   await using facade = await startFacade({servers: [upstream.url]});
   const caller = connect(facade.port, '127.0.0.1');
   caller.write(get('/v2/images'));
   await eventually(() => upstream.received.length === 1);
   caller.destroy();
-  await eventually(() => facade.passed.length === 1);
+  await eventually(() => facade.passed.length === 1 && upstream.open() === 0);
+  t.like(facade.passed, [{status: 0, error: {kind: 'cancelled'}}]);
   t.deepEqual(facade.avoided, []);
 });
 

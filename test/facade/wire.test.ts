@@ -148,17 +148,6 @@ for (const method of ['GET', 'PUT']) {
   });
 }
 
-test('a caller that leaves before there is an answer is told as such', async t => {
-  await using upstream = await scripted(() => {});
-  await using facade = await startFacade({servers: [upstream.url]});
-  const caller = connect(facade.port, '127.0.0.1');
-  caller.write(get('/v2/images'));
-  await eventually(() => upstream.received.length === 1);
-  caller.destroy();
-  await eventually(() => facade.passed.length === 1 && upstream.open() === 0);
-  t.like(facade.passed, [{status: 0, error: {kind: 'cancelled'}}]);
-});
-
 test('Glance over TLS, as [glance] says: with its authority, with any, and not without', async t => {
   const directory = await mkdtemp(join(tmpdir(), 'cellar-facade-'));
   t.teardown(() => rm(directory, {recursive: true}));
